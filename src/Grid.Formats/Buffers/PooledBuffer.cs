@@ -20,6 +20,11 @@ namespace Grid.Formats.Buffers;
 /// stays with the sender: <see cref="ReleaseReceived"/> does nothing on it. So a receiver always calls
 /// <see cref="ReleaseReceived"/> once, and never needs to know which case it is in.
 /// </para>
+/// <para>
+/// A sender that will not touch the buffer again, because nothing tells it when the bytes have left (the reply of a
+/// grain call), gives its reference away with <see cref="HandOver"/>: between silos the serializer ends it once the
+/// bytes are written, within one silo the receiver's <see cref="ReleaseReceived"/> does.
+/// </para>
 /// <para>A buffer that is never released is only garbage: nothing leaks, the pool merely loses an array.</para>
 /// <para>Thread safety: the reference count is atomic; the bytes are written by one owner before they are shared.</para>
 /// </remarks>
@@ -38,6 +43,9 @@ public sealed class PooledBuffer : IBufferWriter<byte>
 
     /// <summary>True on an instance that the serializer made for a receiver.</summary>
     public bool IsReceived { get; }
+
+    /// <summary>True once the sender has given its reference away with <see cref="HandOver"/>.</summary>
+    public bool IsHandedOver { get; private set; }
 
     /// <summary>The number of bytes written, at most the capacity.</summary>
     public int Length => _length;
@@ -105,10 +113,17 @@ public sealed class PooledBuffer : IBufferWriter<byte>
         }
     }
 
+    /// <summary>Gives the caller's reference to whoever gets the buffer next, see the remarks on the type.</summary>
+    public PooledBuffer HandOver()
+    {
+        IsHandedOver = true;
+        return this;
+    }
+
     /// <summary>Ends the receiver's reference, see the remarks on the type.</summary>
     public void ReleaseReceived()
     {
-        if (IsReceived)
+        if (IsReceived || IsHandedOver)
             Release();
     }
 

@@ -118,6 +118,12 @@ public enum BatchStatus : byte
 
     /// <summary>The shard holds as many waiting requests as it may: nothing was applied.</summary>
     Overloaded = 6,
+
+    /// <summary>
+    /// The batch is numbered in another reign than the one that answers: nothing was applied. Number anew, from 1, in
+    /// the reign given. Every client's first batch to a shard gets this answer and so learns the reign.
+    /// </summary>
+    EpochChanged = 7,
 }
 
 /// <summary>What an acknowledgement of a write promises.</summary>
