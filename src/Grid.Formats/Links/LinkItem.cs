@@ -1,0 +1,108 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using Grid.Formats.Binary;
+using Grid.Formats.Buffers;
+
+namespace Grid.Formats.Links;
+
+/// <summary>What an item of a command or snapshot stream is. The numbers are on the wire: never reuse one.</summary>
+public enum LinkItemKind : byte
+{
+    /// <summary>The link goes on from the replica's log. <c>A</c> = offset at which that log is to end.</summary>
+    Continue = 1,
+
+    /// <summary>
+    /// The link begins with a snapshot; on the command stream and on the snapshot stream, whichever comes first.
+    /// <c>A</c> = snapshot id, <c>B</c> = base offset, <c>C</c> = 1 when compressed; body = lineage and history.
+    /// </summary>
+    FullSync = 2,
+
+    /// <summary>Mutations of one epoch. <c>A</c> = that epoch, <c>B</c> = first offset, <c>C</c> = count; body = the mutations.</summary>
+    Mutations = 3,
+
+    /// <summary>
+    /// Sign of life that asks for an acknowledgement, also while the replica waits for its turn. <c>A</c> = end of the
+    /// primary's log.
+    /// </summary>
+    Heartbeat = 4,
+
+    /// <summary>
+    /// A piece of a snapshot, the same bytes for the whole cohort: attach number 0, numbered within the snapshot from 1.
+    /// <c>A</c> = snapshot id, <c>B</c> = bytes of the payload before this piece; body = the piece.
+    /// </summary>
+    SnapshotChunk = 5,
+
+    /// <summary>The end of a snapshot. <c>A</c> = snapshot id, <c>B</c> = bytes of the payload; body = number of entries.</summary>
+    SnapshotEnd = 6,
+}
+
+/// <summary>
+/// The head of every item that a primary sends to a replica, checked before anything behind it is looked at.
+/// </summary>
+/// <param name="Kind">What the item is.</param>
+/// <param name="Attach">Number of the attach that the item answers; an item with another one is stale.</param>
+/// <param name="Sequence">Place of the item in its stream since the attach, from 0; a hole means items were lost.</param>
+/// <param name="Epoch">Reign of the sender.</param>
+/// <param name="Committed">The sender's committed offset.</param>
+/// <param name="A">See <see cref="LinkItemKind"/>.</param>
+/// <param name="B">See <see cref="LinkItemKind"/>.</param>
+/// <param name="C">See <see cref="LinkItemKind"/>.</param>
+/// <remarks>
+/// Layout, little-endian: <c>[version] [kind] [0] [0] [checksum u32] [attach] [sequence] [epoch] [committed] [A] [B] [C]</c>
+/// with 64 bits each, then the body. The checksum is the low half of XxHash3 of everything but itself.
+/// </remarks>
+public readonly record struct LinkItem(
+    LinkItemKind Kind, long Attach, long Sequence, long Epoch, long Committed, long A, long B, long C)
+{
+    /// <summary>The version of the layout.</summary>
+    public const byte Version = 1;
+
+    /// <summary>Bytes of the head.</summary>
+    public const int HeadLength = 64;
+
+    /// <summary>Starts an item in an empty buffer; the body is appended by the caller, then <see cref="Seal"/> is called.</summary>
+    public void Write(PooledBuffer buffer)
+    {
+        Span<byte> head = buffer.GetSpan(HeadLength)[..HeadLength];
+        head[0] = Version;
+        head[1] = (byte)Kind;
+        head[2..8].Clear();
+        BinaryPrimitives.WriteInt64LittleEndian(head[8..], Attach);
+        BinaryPrimitives.WriteInt64LittleEndian(head[16..], Sequence);
+        BinaryPrimitives.WriteInt64LittleEndian(head[24..], Epoch);
+        BinaryPrimitives.WriteInt64LittleEndian(head[32..], Committed);
+        BinaryPrimitives.WriteInt64LittleEndian(head[40..], A);
+        BinaryPrimitives.WriteInt64LittleEndian(head[48..], B);
+        BinaryPrimitives.WriteInt64LittleEndian(head[56..], C);
+        buffer.Advance(HeadLength);
+    }
+
+    /// <summary>Puts the checksum into a finished item.</summary>
+    public static void Seal(PooledBuffer item) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(item.WritableSpan[4..], Checksum(item.Span));
+
+    /// <summary>Reads the head and gives the body.</summary>
+    /// <exception cref="MalformedException">Too short, of another version, or damaged on the way.</exception>
+    public static LinkItem Read(ReadOnlySpan<byte> item, out ReadOnlySpan<byte> body)
+    {
+        if (item.Length < HeadLength)
+            throw new MalformedException($"A link item of {item.Length} bytes is shorter than its head of {HeadLength}.");
+        if (item[0] != Version)
+            throw new MalformedException($"A link item of layout version {item[0]}; this version reads {Version}. Upgrade the older side.");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(item[4..]) != Checksum(item))
+            throw new MalformedException("A link item whose checksum does not fit: it was damaged on the way.");
+        body = item[HeadLength..];
+        return new LinkItem(
+            (LinkItemKind)item[1],
+            BinaryPrimitives.ReadInt64LittleEndian(item[8..]),
+            BinaryPrimitives.ReadInt64LittleEndian(item[16..]),
+            BinaryPrimitives.ReadInt64LittleEndian(item[24..]),
+            BinaryPrimitives.ReadInt64LittleEndian(item[32..]),
+            BinaryPrimitives.ReadInt64LittleEndian(item[40..]),
+            BinaryPrimitives.ReadInt64LittleEndian(item[48..]),
+            BinaryPrimitives.ReadInt64LittleEndian(item[56..]));
+    }
+
+    private static uint Checksum(ReadOnlySpan<byte> item) =>
+        (uint)XxHash3.HashToUInt64(item[8..]) ^ BinaryPrimitives.ReadUInt32LittleEndian(item);
+}

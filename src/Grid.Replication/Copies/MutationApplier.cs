@@ -1,0 +1,56 @@
+using System.Text;
+using Grid.Formats.Mutations;
+using Grid.Replication.Log;
+using Grid.Storage;
+
+namespace Grid.Replication.Copies;
+
+/// <summary>Carries mutations out on a store: deterministic, reads no clock, the same at primary and replica.</summary>
+public static class MutationApplier
+{
+    /// <summary>Applies a run of mutations in order.</summary>
+    public static void Apply(ShardStore store, in LogSlice slice)
+    {
+        ReadOnlySpan<byte> rest = slice.Bytes;
+        for (int i = 0; i < slice.Count; i++)
+        {
+            Mutation mutation = Mutation.Read(rest);
+            Apply(store, mutation, EntryVersion.Pack(slice.Epoch, slice.FirstOffset + i));
+            rest = rest[mutation.Length..];
+        }
+    }
+
+    /// <summary>Applies one mutation.</summary>
+    /// <exception cref="InvalidOperationException">It is for a keyspace that was never named: the log is not this copy's.</exception>
+    public static void Apply(ShardStore store, in Mutation mutation, ulong version)
+    {
+        switch (mutation.Kind)
+        {
+            case MutationKind.Barrier:
+                return;
+            case MutationKind.CreateKeyspace:
+                store.GetOrCreate(mutation.Keyspace, Encoding.UTF8.GetString(mutation.Key));
+                return;
+        }
+
+        Keyspace keyspace = store.Find(mutation.Keyspace)
+            ?? throw new InvalidOperationException($"A mutation for keyspace {mutation.Keyspace}, which this copy never heard of.");
+        switch (mutation.Kind)
+        {
+            case MutationKind.Set:
+                keyspace.Set(mutation.Key, KeyHash.Compute(mutation.Key), mutation.Value, mutation.ExpiryUnixMs, version);
+                return;
+            case MutationKind.Delete:
+                keyspace.Delete(mutation.Key, KeyHash.Compute(mutation.Key), version);
+                return;
+            case MutationKind.Expire:
+                keyspace.SetExpiry(mutation.Key, KeyHash.Compute(mutation.Key), mutation.ExpiryUnixMs, version);
+                return;
+            case MutationKind.Clear:
+                keyspace.Clear(version);
+                return;
+            default:
+                throw new InvalidOperationException($"Mutation kind {mutation.Kind} cannot be applied.");
+        }
+    }
+}

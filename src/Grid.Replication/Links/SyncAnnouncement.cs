@@ -1,0 +1,52 @@
+using Grid.Formats.Binary;
+using Grid.Formats.Buffers;
+using Grid.Formats.Links;
+using Grid.Formats.Mutations;
+
+namespace Grid.Replication.Links;
+
+/// <summary>
+/// What a replica must know before the first piece of a snapshot and the first mutation behind it. The first item of
+/// the snapshot stream, and the item that turns the command stream to the mutations behind the base: it comes on both,
+/// so that it does not matter which stream is ahead.
+/// </summary>
+/// <param name="SnapshotId">Random name of the snapshot.</param>
+/// <param name="BaseOffset">The snapshot is the state after exactly this mutation.</param>
+/// <param name="Compressed">True for a VCS frame.</param>
+/// <param name="Lineage">The line of data.</param>
+/// <param name="History">The log's history up to the base.</param>
+public sealed record SyncAnnouncement(long SnapshotId, long BaseOffset, bool Compressed, Guid Lineage, IReadOnlyList<EpochStart> History)
+{
+    /// <summary>Builds the item.</summary>
+    public PooledBuffer ToItem(long attach, long sequence, long epoch, long committed)
+    {
+        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + 24 + (History.Count * 16));
+        new LinkItem(LinkItemKind.FullSync, attach, sequence, epoch, committed, SnapshotId, BaseOffset, Compressed ? 1 : 0).Write(item);
+        Lineage.TryWriteBytes(item.GetSpan(16));
+        item.Advance(16);
+        item.WriteUInt32((uint)History.Count);
+        foreach (EpochStart start in History)
+        {
+            item.WriteInt64(start.Epoch);
+            item.WriteInt64(start.FirstOffset);
+        }
+
+        LinkItem.Seal(item);
+        return item;
+    }
+
+    /// <summary>Reads the item.</summary>
+    /// <exception cref="MalformedException">The body is damaged.</exception>
+    public static SyncAnnouncement Read(in LinkItem item, ReadOnlySpan<byte> body)
+    {
+        SpanReader reader = new(body);
+        Guid lineage = new(reader.Read(16));
+        uint count = reader.ReadUInt32();
+        if (count > reader.Remaining / 16)
+            throw new MalformedException($"A history of {count} epochs in {reader.Remaining} bytes.");
+        EpochStart[] history = new EpochStart[count];
+        for (int i = 0; i < history.Length; i++)
+            history[i] = new EpochStart(reader.ReadInt64(), reader.ReadInt64());
+        return new SyncAnnouncement(item.A, item.B, item.C == 1, lineage, history);
+    }
+}

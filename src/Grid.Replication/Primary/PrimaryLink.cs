@@ -1,0 +1,62 @@
+using Grid.Replication.Links;
+using Grid.Replication.Records;
+
+namespace Grid.Replication.Primary;
+
+/// <summary>Where a link to a replica is in its life.</summary>
+public enum LinkPhase
+{
+    /// <summary>Waits until the record no longer names the copy that is about to be thrown away.</summary>
+    Leaving,
+
+    /// <summary>Is in the open sync window.</summary>
+    Waiting,
+
+    /// <summary>Takes a snapshot.</summary>
+    Syncing,
+
+    /// <summary>Follows the command stream.</summary>
+    Online,
+}
+
+/// <summary>What the primary knows of one replica since its last attach.</summary>
+internal sealed class PrimaryLink(AttachRequest request, long nowMs)
+{
+    public string Silo { get; } = request.Copy.Silo;
+
+    public long Attach { get; } = request.Attach;
+
+    public AttachRequest Request { get; } = request;
+
+    /// <summary>The copy whose acknowledgements count; after a full sync it has a new id.</summary>
+    public CopyName Copy { get; set; } = request.Copy;
+
+    public LinkPhase Phase { get; set; }
+
+    /// <summary>Number of the next item on the command stream.</summary>
+    public long Sequence { get; set; }
+
+    /// <summary>The first mutation that was not sent yet.</summary>
+    public long NextOffset { get; set; }
+
+    /// <summary>What the replica has acknowledged since this attach; -1 before the first word.</summary>
+    public long Acknowledged { get; set; } = -1;
+
+    public long Applied { get; set; }
+
+    public long KeptBytes { get; set; }
+
+    public long SnapshotId { get; set; }
+
+    public long HeardAtMs { get; set; } = nowMs;
+
+    public long SentAtMs { get; set; } = nowMs;
+
+    public long CommittedSent { get; set; } = -1;
+
+    /// <summary>Items that the stream has not taken yet.</summary>
+    public int Unsent { get; set; }
+
+    /// <summary>True from the announcement on: mutations flow.</summary>
+    public bool Streams => Phase is LinkPhase.Syncing or LinkPhase.Online;
+}

@@ -1,0 +1,94 @@
+using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+using Grid.Replication.Links;
+using Grid.Replication.Records;
+using Grid.Replication.Time;
+
+namespace Grid.Replication.Primary;
+
+/// <content>The committed offset, and the replies that wait for it.</content>
+public sealed partial class ShardPrimary
+{
+    private readonly PriorityQueue<PendingReply, (long Offset, long Order)> _waiting = new();
+    private long _replyOrder;
+
+    /// <summary>A replica tells what its log holds.</summary>
+    public void OnAcknowledged(Acknowledgement acknowledgement, Instant now)
+    {
+        if (!Reigns() || acknowledgement.Epoch != _epoch)
+            return;
+        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || link.Attach != acknowledgement.Attach)
+            return;
+        link.HeardAtMs = now.MonotonicMs;
+        link.KeptBytes = acknowledgement.Kept;
+        if (acknowledgement.Offset < 0 || link.Copy != acknowledgement.Copy || !link.Streams)
+            return;
+        if (acknowledgement.Offset >= link.NextOffset)
+        {
+            EndLink(link, $"it acknowledged {acknowledgement.Offset}, which was never sent to it", now);
+            return;
+        }
+
+        link.Applied = Math.Max(link.Applied, acknowledgement.Applied);
+        link.Acknowledged = Math.Max(link.Acknowledged, acknowledgement.Offset);
+        if (link.Phase == LinkPhase.Syncing)
+        {
+            link.Phase = LinkPhase.Online;
+            _output.Report(PrimaryEvent.ReplicaOnline, link.Silo, $"loaded, at {link.Acknowledged} of {LogEnd}");
+        }
+
+        AdvanceCommitted();
+        if (!IsRequired(link.Copy) && MayJoin(link))
+            UpdateInSync(now);
+    }
+
+    /// <summary>Moves the committed offset to the least that the required set holds, and lets replies go that waited for it.</summary>
+    private void AdvanceCommitted()
+    {
+        long committed = LogEnd;
+        foreach (CopyName member in RequiredMembers())
+        {
+            long held = _links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Copy == member && link.Phase == LinkPhase.Online
+                ? link.Acknowledged
+                : -1;
+            committed = Math.Min(committed, held);
+        }
+
+        if (committed <= _committed)
+            return;
+        _committed = committed;
+        _copy.CommittedSeen = committed;
+        ForgetTombstones();
+        bool enough = EnoughInSync();
+        while (_waiting.TryPeek(out PendingReply pending, out (long Offset, long Order) priority) && priority.Offset <= committed)
+        {
+            _waiting.Dequeue();
+            Release(pending, enough);
+        }
+    }
+
+    /// <summary>Lets a reply go now, or once <paramref name="observed"/> is committed.</summary>
+    private void ReplyWhenCommitted(PendingReply pending, long observed)
+    {
+        if (observed <= _committed)
+            Release(pending, EnoughInSync());
+        else
+            _waiting.Enqueue(pending, (observed, _replyOrder++));
+    }
+
+    private void Release(in PendingReply pending, bool enoughInSync)
+    {
+        if (!pending.NeedsReplicas || enoughInSync)
+        {
+            _output.Reply(pending.Token, pending.Reply);
+            return;
+        }
+
+        pending.Reply.Release();
+        PooledBuffer refusal = ReplyHeader.Refusal(
+            BatchStatus.Indeterminate,
+            _epoch,
+            $"Shard {_copy.Shard} lost replicas while the write was under way: the in-sync set has fewer than {_options.MinInSync} members beside the primary.");
+        _output.Reply(pending.Token, refusal);
+    }
+}

@@ -1,0 +1,171 @@
+using Grid.Formats.Binary;
+using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+using Grid.Replication.Time;
+
+namespace Grid.Replication.Primary;
+
+/// <content>Requests: their order per client, and the execution of a batch.</content>
+public sealed partial class ShardPrimary
+{
+    /// <summary>Bytes of results beyond which the rest of a batch is answered "overloaded, nothing done", for the client to send again.</summary>
+    private const int ReplyBytesMax = 66 << 20;
+
+    /// <summary>Executes a batch of operations; the reply leaves through <see cref="IPrimaryOutput.Reply"/>, now or once it may.</summary>
+    /// <param name="token">Names the request towards the output.</param>
+    /// <param name="request">The blob; a reference of its own is taken if it has to wait.</param>
+    /// <param name="now">The present.</param>
+    public void Execute(object token, PooledBuffer request, Instant now)
+    {
+        if (!Reigns())
+        {
+            _output.Reply(token, ReplyHeader.Refusal(BatchStatus.NotPrimary, 0, $"Shard {_copy.Shard} has another primary."));
+            return;
+        }
+
+        try
+        {
+            RequestHeader header = RequestHeader.Read(request.Span, out int operations);
+            if (header.Shard != _copy.Shard)
+                throw new MalformedException($"A batch for shard {header.Shard} reached shard {_copy.Shard}.");
+            if (header.Number == 0)
+                ExecuteBatch(token, request, header, operations, now);
+            else if (header.Epoch != _epoch)
+                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.EpochChanged, _epoch, $"Shard {_copy.Shard} is in epoch {_epoch}."));
+            else
+                ExecuteInOrder(token, request, header, operations, now);
+        }
+        catch (MalformedException malformed)
+        {
+            _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Malformed, _epoch, malformed.Message));
+        }
+    }
+
+    private void ExecuteInOrder(object token, PooledBuffer request, in RequestHeader header, int operations, Instant now)
+    {
+        switch (_clients.Offer(header, token, request, now.MonotonicMs))
+        {
+            case OrderVerdict.Execute:
+                ExecuteBatch(token, request, header, operations, now);
+                break;
+            case OrderVerdict.Stale:
+                ReplyStale(token);
+                break;
+            case OrderVerdict.Resend:
+                ReplyResend(token, _clients.NextOf(header.Client));
+                break;
+        }
+
+        while (_clients.TryTakeNext(header.Client, out ClientOrder.KeptBatch kept, out bool stale))
+        {
+            try
+            {
+                if (stale)
+                    ReplyStale(kept.Token);
+                else
+                    ExecuteBatch(kept.Token, kept.Request, RequestHeader.Read(kept.Request.Span, out int count), count, now);
+            }
+            catch (MalformedException malformed)
+            {
+                _output.Reply(kept.Token, ReplyHeader.Refusal(BatchStatus.Malformed, _epoch, malformed.Message));
+            }
+            finally
+            {
+                kept.Request.Release();
+            }
+        }
+    }
+
+    private void AnswerHoles(Instant now) => _clients.RefuseOverdue(now.MonotonicMs, ReplyResend);
+
+    private void ReplyResend(object token, long next) =>
+        _output.Reply(token, ReplyHeader.Refusal(BatchStatus.ResendFrom, _epoch, $"Batches from {next} on are missing.", next));
+
+    private void ReplyStale(object token) =>
+        _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Indeterminate, _epoch, "A batch with this number was received before, or given up by its client; it is not applied again."));
+
+    private void ExecuteBatch(object token, PooledBuffer request, in RequestHeader header, int operations, Instant now)
+    {
+        if (_waiting.Count >= _options.RepliesWaitingMax)
+        {
+            _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {_waiting.Count} replies waiting for their commit; try again."));
+            return;
+        }
+
+        PooledBuffer reply = PooledBuffer.Rent(ReplyHeader.Length + Math.Min(operations * 64, 1 << 20));
+        new ReplyHeader(BatchStatus.Ok, _epoch, 0, operations).Write(reply);
+        BatchRun run = new(reply, header.Durability, now);
+        try
+        {
+            OperationReader reader = new(request.Span, operations);
+            while (reader.TryRead(out Operation operation))
+                ExecuteOperation(ref run, operation);
+        }
+        catch (MalformedException) when (!run.Writes)
+        {
+            reply.Release();
+            throw;
+        }
+        catch (MalformedException malformed)
+        {
+            reply.Release();
+            reply = ReplyHeader.Refusal(BatchStatus.Indeterminate, _epoch, $"The batch is damaged behind operations that were applied: {malformed.Message}");
+        }
+
+        bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
+        ReplyWhenCommitted(new PendingReply(token, reply, run.Writes, needsReplicas), run.Observed);
+        AdvanceCommitted();
+    }
+
+    private void ExecuteOperation(ref BatchRun run, in Operation operation)
+    {
+        if (run.Reply.Length > ReplyBytesMax)
+        {
+            Answer(run, OperationStatus.Overloaded);
+            return;
+        }
+
+        PrimaryKeyspace? keyspace = _keyspaces.Find(operation.Keyspace);
+        switch (operation.Kind)
+        {
+            case OperationKind.Get or OperationKind.Peek:
+                ExecuteRead(ref run, keyspace, operation);
+                break;
+            case OperationKind.Scan:
+                ExecuteScan(ref run, keyspace, operation);
+                break;
+            case OperationKind.Statistics:
+                ExecuteStatistics(ref run, keyspace);
+                break;
+            default:
+                ExecuteWrite(ref run, keyspace, operation);
+                break;
+        }
+    }
+
+    private static void Answer(in BatchRun run, OperationStatus status, ulong version = 0, long expiryUnixMs = 0, long number = 0) =>
+        new OperationResult { Status = status, Version = version, ExpiryUnixMs = expiryUnixMs, Number = number }.Write(run.Reply);
+
+    /// <summary>What a batch has done and seen so far.</summary>
+    private struct BatchRun(PooledBuffer reply, WriteDurability durability, Instant now)
+    {
+        public readonly PooledBuffer Reply = reply;
+        public readonly WriteDurability Durability = durability;
+        public readonly Instant Now = now;
+
+        /// <summary>The newest offset on which the reply depends.</summary>
+        public long Observed;
+
+        public bool Writes;
+
+        public void Observe(long offset) => Observed = Math.Max(Observed, offset);
+
+        /// <summary>The reply to a write with <see cref="WriteDurability.Primary"/> does not wait for the write's own commit.</summary>
+        public void Wrote(long offset)
+        {
+            Writes = true;
+            if (Durability == WriteDurability.Replicated)
+                Observe(offset);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+using Grid.Formats.Buffers;
+using Grid.Formats.Links;
+using Grid.Replication.Links;
+using Grid.Replication.Log;
+using Grid.Replication.Records;
+using Grid.Replication.Time;
+
+namespace Grid.Replication.Primary;
+
+/// <content>Links to replicas: attach, sending, heartbeats, their end.</content>
+public sealed partial class ShardPrimary
+{
+    private readonly SortedDictionary<string, PrimaryLink> _links = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _askedAtMs = [];
+
+    /// <summary>A replica wants to follow.</summary>
+    public AttachAnswer OnAttach(AttachRequest request, Instant now)
+    {
+        if (!Reigns())
+            return AttachAnswer.NotPrimary;
+        if (request.EpochSeen > _epoch)
+        {
+            StepDown($"{request.Copy} has seen epoch {request.EpochSeen}, above {_epoch}.");
+            return AttachAnswer.NotPrimary;
+        }
+
+        if (!_alive.Contains(request.Copy.Silo) || request.Copy.Silo == _copy.Name.Silo)
+            return AttachAnswer.Later;
+        if (IsSurplus(request.Copy))
+            return AttachAnswer.NotWanted;
+        if (_links.TryGetValue(request.Copy.Silo, out PrimaryLink? old))
+        {
+            if (old.Attach >= request.Attach)
+                return AttachAnswer.Later;
+            EndLink(old, "the replica attached anew", now);
+        }
+
+        PrimaryLink link = new(request, now.MonotonicMs);
+        _links.Add(link.Silo, link);
+        string? obstacle = ObstacleToContinue(request, out long common);
+        if (obstacle is null)
+            Continue(link, common, now);
+        else
+            BeginFullSync(link, obstacle, now);
+        return AttachAnswer.Accepted;
+    }
+
+    /// <summary>The stream took an item.</summary>
+    public void OnSent(string silo, long attach, Instant now)
+    {
+        if (!Reigns() || !_links.TryGetValue(silo, out PrimaryLink? link) || link.Attach != attach)
+            return;
+        link.Unsent--;
+        SendMutations(link, now);
+    }
+
+    /// <summary>The stream refused an item, or a snapshot could not be sent: the link is over; the replica will attach again.</summary>
+    public void OnLinkFailed(string silo, long attach, string reason, Instant now)
+    {
+        if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach)
+            EndLink(link, reason, now);
+    }
+
+    /// <summary>Sends what the log has and the links have not. To be called at the end of a turn that appended mutations.</summary>
+    public void Flush(Instant now)
+    {
+        if (_down)
+            return;
+        foreach (PrimaryLink link in _links.Values)
+            SendMutations(link, now);
+    }
+
+    /// <summary>Why the replica cannot go on from its log; null when it can, behind <paramref name="common"/>.</summary>
+    private string? ObstacleToContinue(AttachRequest request, out long common)
+    {
+        common = 0;
+        if (!request.Complete)
+            return "the copy is not whole";
+        if (request.Lineage != _record.Lineage)
+            return "the copy belongs to another line of data";
+        common = ShardHistory.CommonEnd(request.History, request.LogEnd, _copy.History.Starts, LogEnd);
+        if (common == 0 && request.LogEnd > 0)
+            return $"no epoch of its history is known here (it ends at {request.LogEnd})";
+        if (common < request.Applied)
+            return $"it has applied {request.Applied}, but shares the log only up to {common}";
+        if (common < _copy.Log.FirstOffset - 1)
+            return $"the backlog begins at {_copy.Log.FirstOffset}, behind {common}";
+        return null;
+    }
+
+    private void Continue(PrimaryLink link, long common, Instant now)
+    {
+        link.Phase = LinkPhase.Online;
+        link.NextOffset = common + 1;
+        Send(link, LinkItemKind.Continue, a: common, b: 0, c: 0, [], now);
+        _output.Report(PrimaryEvent.PartialResync, link.Silo, $"goes on behind {common}, {LogEnd - common} mutations to catch up");
+        SendMutations(link, now);
+    }
+
+    private void BeginFullSync(PrimaryLink link, string obstacle, Instant now)
+    {
+        _output.Report(PrimaryEvent.FullSyncNeeded, link.Silo, obstacle);
+        if (IsRequired(link.Request.Copy))
+        {
+            link.Phase = LinkPhase.Leaving;
+            UpdateInSync(now);
+        }
+        else
+        {
+            EnterWindow(link, now);
+        }
+    }
+
+    private void SendMutations(PrimaryLink link, Instant now)
+    {
+        if (!link.Streams)
+            return;
+        while (link.NextOffset <= LogEnd && link.Unsent < _options.ItemsUnsentMax)
+        {
+            LogSlice slice = _copy.Log.Read(link.NextOffset, _options.ItemBytesMax);
+            link.NextOffset += slice.Count;
+            Send(link, LinkItemKind.Mutations, slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
+        }
+    }
+
+    private void SendHeartbeats(Instant now)
+    {
+        foreach (PrimaryLink link in _links.Values)
+        {
+            if (link.Unsent >= _options.ItemsUnsentMax)
+                continue;
+            bool silent = now.MonotonicMs - link.SentAtMs >= _options.HeartbeatMs;
+            if (silent || (link.Streams && link.CommittedSent < _committed))
+                Send(link, LinkItemKind.Heartbeat, LogEnd, 0, 0, [], now);
+        }
+    }
+
+    private void Send(PrimaryLink link, LinkItemKind kind, long a, long b, long c, ReadOnlySpan<byte> body, Instant now)
+    {
+        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + body.Length);
+        new LinkItem(kind, link.Attach, link.Sequence++, _epoch, _committed, a, b, c).Write(item);
+        item.Write(body);
+        LinkItem.Seal(item);
+        Send(link, item, now);
+    }
+
+    private void Send(PrimaryLink link, PooledBuffer item, Instant now)
+    {
+        link.Unsent++;
+        link.SentAtMs = now.MonotonicMs;
+        link.CommittedSent = _committed;
+        _output.Send(link.Silo, link.Attach, item);
+    }
+
+    private void EndSilentLinks(Instant now)
+    {
+        foreach (PrimaryLink link in _links.Values.ToArray())
+        {
+            long silence = now.MonotonicMs - link.HeardAtMs;
+            if (silence >= _options.ReplicaTimeoutMs)
+                EndLink(link, $"it has not been heard of for {silence} ms", now);
+            else if (link.Phase == LinkPhase.Online && IsSurplus(link.Copy))
+                EndLink(link, "the shard has all the copies wanted", now);
+        }
+    }
+
+    private void EndLink(PrimaryLink link, string reason, Instant now)
+    {
+        _links.Remove(link.Silo);
+        _lostSinceMs[link.Copy] = Math.Min(link.HeardAtMs, now.MonotonicMs);
+        _output.AbandonLink(link.Silo);
+        _output.Report(PrimaryEvent.LinkEnded, link.Silo, reason);
+        ForgetLostCopies();
+        if (link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId && !_links.Values.Any(other => other.SnapshotId == _snapshotId))
+            _output.CancelSnapshot(_snapshotId);
+    }
+
+    /// <summary>True for a copy without which the shard has all the in-sync copies wanted.</summary>
+    private bool IsSurplus(CopyName copy) => MembersSure() >= _options.Replicas && !IsRequired(copy);
+
+    /// <summary>Only copies that the record may name need to be remembered as lost.</summary>
+    private void ForgetLostCopies()
+    {
+        foreach (CopyName copy in _lostSinceMs.Keys.Where(copy => !IsRequired(copy)).ToArray())
+            _lostSinceMs.Remove(copy);
+    }
+
+    /// <summary>
+    /// The log keeps the backlog, what required members have not acknowledged, and what links that stream have not
+    /// been sent; a link that pins too much is ended.
+    /// </summary>
+    private void TrimLog()
+    {
+        long needed = _committed + 1;
+        foreach (PrimaryLink link in _links.Values)
+        {
+            if (link.Streams)
+                needed = Math.Min(needed, link.NextOffset);
+        }
+
+        _copy.Log.DropBefore(needed, _options.BacklogBytesMax);
+    }
+
+    /// <summary>
+    /// Makes room for a write: first the laggard's link is ended, then the snapshot given up, and only then the write
+    /// is refused.
+    /// </summary>
+    private bool HasRoom(Instant now)
+    {
+        if (_copy.Log.Bytes <= _options.BacklogBytesMax + _options.UncommittedBytesMax)
+            return true;
+        TrimLog();
+        while (_copy.Log.Bytes > _options.BacklogBytesMax + _options.UncommittedBytesMax)
+        {
+            PrimaryLink? laggard = _links.Values
+                .Where(link => link.Streams && !IsRequired(link.Copy) && link.NextOffset <= _committed)
+                .MinBy(link => link.NextOffset);
+            if (laggard is null)
+                return false;
+            EndLink(laggard, $"it is at {laggard.NextOffset} of {LogEnd} and pins more log than may be held", now);
+            TrimLog();
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Sees to it that enough silos hold a copy: keeps those that do, fills vacancies by rendezvous hashing so that
+    /// shards spread evenly.
+    /// </summary>
+    private void AskForReplicas(Instant now)
+    {
+        List<string> holders = [.. _links.Keys.Union(_record.Members.Select(member => member.Silo)).Where(_alive.Contains).Order(StringComparer.Ordinal)];
+        foreach (string silo in ReplicaPlacement.Rank(_copy.Shard, _alive.Except(holders).Where(silo => silo != _copy.Name.Silo)))
+        {
+            if (holders.Count >= _options.Replicas)
+                break;
+            holders.Add(silo);
+        }
+
+        foreach (string silo in holders)
+        {
+            if (_links.ContainsKey(silo) || now.MonotonicMs - _askedAtMs.GetValueOrDefault(silo, long.MinValue / 2) < _options.ReplicaTimeoutMs / 4)
+                continue;
+            _askedAtMs[silo] = now.MonotonicMs;
+            _output.StartReplica(silo);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Grid.Replication.Links;
+
+namespace Grid.Replication.Replica;
+
+/// <summary>Settings of a replica. Validated by whoever builds them; see the README of Grid.Silo for the keys.</summary>
+public sealed record ReplicaOptions
+{
+    /// <summary>What the replica advertises.</summary>
+    public ReplicaCapabilities Capabilities { get; init; } = ReplicaCapabilities.Lz4 | ReplicaCapabilities.DualChannel;
+
+    /// <summary>Bytes of acknowledged mutations kept, so that other replicas can resync from this copy once it is the primary's.</summary>
+    public long BacklogBytesMax { get; init; } = 16L << 20;
+
+    /// <summary>Bytes of mutations kept during a load, beyond which the replica takes no more until the load is done.</summary>
+    public long KeptBytesMax { get; init; } = 128L << 20;
+
+    /// <summary>Silence of the primary after which the replica attaches again, in milliseconds.</summary>
+    public int ReplicaTimeoutMs { get; init; } = 2000;
+
+    /// <summary>First pause before an attach is tried again, in milliseconds; doubled with each failure, with jitter.</summary>
+    public int BackoffMs { get; init; } = 50;
+
+    /// <summary>Longest pause before an attach is tried again, in milliseconds.</summary>
+    public int BackoffMaxMs { get; init; } = 2000;
+
+    /// <summary>Largest key that a snapshot may hold, in bytes.</summary>
+    public int KeyBytesMax { get; init; } = 64 << 10;
+
+    /// <summary>Largest value that a snapshot may hold, in bytes.</summary>
+    public int ValueBytesMax { get; init; } = 64 << 20;
+}

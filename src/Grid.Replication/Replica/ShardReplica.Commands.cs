@@ -1,0 +1,123 @@
+using Grid.Formats.Binary;
+using Grid.Formats.Links;
+using Grid.Formats.Mutations;
+using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Replication.Log;
+using Grid.Replication.Time;
+
+namespace Grid.Replication.Replica;
+
+/// <content>The command stream.</content>
+public sealed partial class ShardReplica
+{
+    /// <summary>An item of the command stream came.</summary>
+    public void OnCommand(ReadOnlySpan<byte> bytes, Instant now)
+    {
+        if (!Owns() || Phase == ReplicaPhase.Detached)
+            return;
+        try
+        {
+            LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
+            if (Accepts(item, now))
+                Take(item, body);
+        }
+        catch (MalformedException malformed)
+        {
+            Reattach(malformed.Message, now);
+        }
+    }
+
+    /// <summary>Stale and repeated items are dropped, a hole ends the link: all before anything is decoded.</summary>
+    private bool Accepts(in LinkItem item, Instant now)
+    {
+        if (item.Attach != _attach || item.Epoch < Copy.EpochSeen || item.Sequence < _nextSequence)
+            return false;
+        if (item.Sequence > _nextSequence)
+        {
+            Reattach($"items {_nextSequence} to {item.Sequence - 1} of the command stream are missing", now);
+            return false;
+        }
+
+        if (_epoch != 0 && item.Epoch != _epoch)
+            throw new MalformedException($"Epoch {item.Epoch} on a link of epoch {_epoch}.");
+        _nextSequence++;
+        _epoch = item.Epoch;
+        _heardAtMs = now.MonotonicMs;
+        Copy.Observe(item.Epoch, 0);
+        return true;
+    }
+
+    private void Take(in LinkItem item, ReadOnlySpan<byte> body)
+    {
+        switch (item.Kind)
+        {
+            case LinkItemKind.Continue when Phase == ReplicaPhase.Attaching:
+                TakeContinue(item.A, item.Committed);
+                break;
+            case LinkItemKind.FullSync when Phase is ReplicaPhase.Attaching or ReplicaPhase.Loading:
+                BeginLoad(SyncAnnouncement.Read(item, body));
+                break;
+            case LinkItemKind.Mutations when Phase is ReplicaPhase.Following or ReplicaPhase.Loading:
+                TakeMutations(new LogSlice { Epoch = item.A, FirstOffset = item.B, Count = (int)item.C, Bytes = body }, item.Committed);
+                break;
+            case LinkItemKind.Heartbeat:
+                Advance(item.Committed);
+                break;
+            default:
+                throw new MalformedException($"{item.Kind} does not fit a replica that is {Phase}.");
+        }
+    }
+
+    private void TakeContinue(long common, long committed)
+    {
+        if (common > Copy.Log.EndOffset || common < Copy.Applied)
+            throw new MalformedException($"Asked to go on behind {common} with a log that ends at {Copy.Log.EndOffset} and {Copy.Applied} applied.");
+        if (common < Copy.Log.EndOffset)
+            _output.Report(ReplicaEvent.TailCut, $"mutations {common + 1} to {Copy.Log.EndOffset} were never committed");
+        Copy.CutTail(common);
+        Phase = ReplicaPhase.Following;
+        _failures = 0;
+        _output.Report(ReplicaEvent.PartialResync, $"goes on behind {common} in epoch {_epoch}");
+        Advance(committed);
+    }
+
+    /// <summary>Keeps mutations that follow the log; during a load they wait behind the snapshot's base.</summary>
+    private void TakeMutations(in LogSlice slice, long committed)
+    {
+        ShardCopy target = _loading ?? Copy;
+        if (slice.FirstOffset != target.Log.EndOffset + 1)
+            throw new MalformedException($"Mutations from {slice.FirstOffset} on do not follow {target.Log.EndOffset}.");
+        if (slice.Epoch < target.History.LastEpoch || slice.Epoch > _epoch)
+            throw new MalformedException($"Mutations of epoch {slice.Epoch} behind epoch {target.History.LastEpoch}, in a reign of epoch {_epoch}.");
+        CheckWhole(slice);
+        target.Append(slice);
+        Advance(committed);
+    }
+
+    /// <summary>Nothing goes into the log that could not be read again.</summary>
+    private static void CheckWhole(in LogSlice slice)
+    {
+        ReadOnlySpan<byte> rest = slice.Bytes;
+        for (int i = 0; i < slice.Count; i++)
+            rest = rest[Mutation.Read(rest).Length..];
+        if (!rest.IsEmpty || slice.Count == 0)
+            throw new MalformedException($"{rest.Length} bytes are left behind {slice.Count} mutations.");
+    }
+
+    /// <summary>Applies what is committed and tells the primary what is held.</summary>
+    private void Advance(long committed)
+    {
+        _committed = Math.Max(_committed, committed);
+        if (Phase == ReplicaPhase.Following)
+        {
+            Copy.ApplyUpTo(committed);
+            Copy.Log.DropBefore(Copy.Applied + 1, _options.BacklogBytesMax);
+            Acknowledge(whole: true);
+        }
+        else
+        {
+            Acknowledge(whole: false);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Replication.Time;
+
+namespace Grid.Replication.Replica;
+
+/// <summary>Where a replica is in following its primary.</summary>
+public enum ReplicaPhase
+{
+    /// <summary>Waits until it is time to attach.</summary>
+    Detached,
+
+    /// <summary>Has asked, and waits for its turn or for the answer on the command stream.</summary>
+    Attaching,
+
+    /// <summary>Loads a snapshot, and keeps the mutations behind it.</summary>
+    Loading,
+
+    /// <summary>Follows the command stream.</summary>
+    Following,
+
+    /// <summary>The shard does not want this copy any more.</summary>
+    Dismissed,
+}
+
+/// <summary>
+/// A replica of one shard: a deterministic state machine. Items of the command and the snapshot stream, answers and the
+/// present time go in, calls of <see cref="IReplicaOutput"/> come out.
+/// </summary>
+/// <remarks>
+/// <para>
+/// It keeps mutations strictly in order, acknowledges what its log holds without holes, and applies what is committed,
+/// because its log can be cut back and its data cannot. Whatever does not fit (a hole, a damaged item, a stranger's
+/// sequence) ends in a new attach from its own position, never in a guess.
+/// </para>
+/// <para>
+/// A snapshot is loaded into a copy of its own beside the old one, which takes the old one's place only when all of it
+/// was found right; so a failed load is never seen.
+/// </para>
+/// <para>Not thread-safe: the caller serializes all calls, and holds the gate of <see cref="Copy"/> during each.</para>
+/// </remarks>
+public sealed partial class ShardReplica : IDisposable
+{
+    private readonly ReplicaOptions _options;
+    private readonly IEntropy _entropy;
+    private readonly IReplicaOutput _output;
+
+    private long _ownerToken;
+    private long _attach;
+    private Guid _nextCopyId;
+    private long _nextSequence;
+    private long _epoch;
+    private long _committed;
+    private long _heardAtMs;
+    private long _attachAtMs;
+    private int _failures;
+    private int _corruptInRow;
+
+    /// <summary>Makes the state machine of a copy; it attaches at the first <see cref="Tick"/> or <see cref="Follow"/>.</summary>
+    /// <param name="copy">The silo's copy of the shard, empty or complete.</param>
+    /// <param name="ownerToken">The token under which the caller owns it.</param>
+    /// <param name="lastAttach">The highest attach number that this silo has used for the shard; numbers go on from there.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="entropy">Randomness.</param>
+    /// <param name="output">Where effects go.</param>
+    public ShardReplica(ShardCopy copy, long ownerToken, long lastAttach, ReplicaOptions options, IEntropy entropy, IReplicaOutput output)
+    {
+        Copy = copy;
+        _ownerToken = ownerToken;
+        _attach = lastAttach;
+        _options = options;
+        _entropy = entropy;
+        _output = output;
+    }
+
+    /// <summary>The silo's copy of the shard; another one after a load.</summary>
+    public ShardCopy Copy { get; private set; }
+
+    /// <summary>The token under which <see cref="Copy"/> is owned; another one after a load.</summary>
+    public long OwnerToken => _ownerToken;
+
+    /// <summary>Where the replica is.</summary>
+    public ReplicaPhase Phase { get; private set; }
+
+    /// <summary>Number of the newest attach.</summary>
+    public long AttachNumber => _attach;
+
+    /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
+    public bool IsFaulted => _corruptInRow >= 3;
+
+    /// <summary>
+    /// True while the mutations kept during a load have reached their bound: the caller lets the command stream wait,
+    /// which pushes back on the primary, until it is false again.
+    /// </summary>
+    public bool IsSaturated => _loading is not null && _loading.Log.Bytes >= _options.KeptBytesMax;
+
+    /// <summary>True when what the copy holds may be served: it is whole, and all that a loaded one holds is committed.</summary>
+    public bool MayServe => Copy.State == CopyState.Complete && Copy.CommittedSeen >= Copy.Applied;
+
+    /// <summary>The primary asks for this replica, or says that it reigns now: attach at once.</summary>
+    public void Follow(Instant now)
+    {
+        if (!Owns())
+            return;
+        if (Phase is ReplicaPhase.Following or ReplicaPhase.Loading or ReplicaPhase.Attaching && now.MonotonicMs - _heardAtMs < _options.ReplicaTimeoutMs / 4)
+            return;
+        _attachAtMs = now.MonotonicMs;
+        SendAttach(now);
+    }
+
+    /// <summary>The primary of a new reign speaks: the link to the old one is over.</summary>
+    public void OnNewEpoch(long epoch, Instant now)
+    {
+        if (!Owns() || epoch <= Copy.EpochSeen)
+            return;
+        Copy.Observe(epoch, 0);
+        DropLoad("a new reign began");
+        SendAttach(now);
+    }
+
+    /// <summary>The primary answered the attach call; null when no answer came.</summary>
+    public void OnAttachAnswered(long attach, AttachAnswer? answer, Instant now)
+    {
+        if (!Owns() || attach != _attach || Phase != ReplicaPhase.Attaching)
+            return;
+        switch (answer)
+        {
+            case AttachAnswer.Accepted:
+                _heardAtMs = now.MonotonicMs;
+                break;
+            case AttachAnswer.NotWanted:
+                Phase = ReplicaPhase.Dismissed;
+                _output.Dismiss();
+                break;
+            default:
+                DetachAndRetry(now);
+                break;
+        }
+    }
+
+    /// <summary>Time has passed; to be called about every 50 ms.</summary>
+    public void Tick(Instant now)
+    {
+        if (!Owns() || Phase == ReplicaPhase.Dismissed)
+            return;
+        if (Phase == ReplicaPhase.Detached)
+        {
+            if (now.MonotonicMs >= _attachAtMs)
+                SendAttach(now);
+            return;
+        }
+
+        if (now.MonotonicMs - _heardAtMs >= _options.ReplicaTimeoutMs && !IsSaturated)
+        {
+            DropLoad("the primary is silent");
+            DetachAndRetry(now);
+        }
+    }
+
+    /// <summary>The copy goes to another owner or away: a load in progress is dropped.</summary>
+    public void Dispose()
+    {
+        DropLoad("the replica is closed");
+        Phase = ReplicaPhase.Dismissed;
+    }
+
+    private bool Owns() => Phase != ReplicaPhase.Dismissed && Copy.IsOwnedBy(_ownerToken);
+
+    private void SendAttach(Instant now)
+    {
+        DropLoad("the replica attaches anew");
+        Phase = ReplicaPhase.Attaching;
+        _attach++;
+        _nextSequence = 0;
+        _epoch = 0;
+        _heardAtMs = now.MonotonicMs;
+        _nextCopyId = _entropy.NextGuid();
+        ReplicaCapabilities capabilities = IsFaulted ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
+        _output.Report(ReplicaEvent.Attaching, $"attach {_attach} from {Copy.Position}, applied {Copy.Applied}");
+        _output.Attach(new AttachRequest
+        {
+            Shard = Copy.Shard,
+            Copy = Copy.Name,
+            NextCopyId = _nextCopyId,
+            Attach = _attach,
+            Capabilities = capabilities,
+            Complete = Copy.State == CopyState.Complete,
+            LogEnd = Copy.Log.EndOffset,
+            Applied = Copy.Applied,
+            History = [.. Copy.History.Starts],
+            Lineage = Copy.Lineage,
+            EpochSeen = Copy.EpochSeen,
+        });
+    }
+
+    /// <summary>Attaches again after a pause that doubles with each failure, with jitter, so that many replicas do not come at once.</summary>
+    private void DetachAndRetry(Instant now)
+    {
+        Phase = ReplicaPhase.Detached;
+        long pause = Math.Min((long)_options.BackoffMs << Math.Min(_failures, 16), _options.BackoffMaxMs);
+        _failures++;
+        _attachAtMs = now.MonotonicMs + (pause / 2) + (long)(pause * _entropy.NextFraction() / 2);
+    }
+
+    private void Reattach(string reason, Instant now)
+    {
+        _output.Report(ReplicaEvent.Gap, reason);
+        DropLoad(reason);
+        DetachAndRetry(now);
+    }
+
+    private void Acknowledge(bool whole) => _output.Acknowledge(new Acknowledgement(
+        Copy.Shard,
+        whole ? Copy.Name : _loading?.Name ?? Copy.Name,
+        _epoch,
+        _attach,
+        whole ? Copy.Log.EndOffset : -1,
+        whole ? Copy.Applied : 0,
+        _loading?.Log.Bytes ?? 0));
+}

@@ -1,0 +1,84 @@
+using Grid.Formats.Binary;
+using Grid.Formats.Snapshots;
+using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Storage;
+
+namespace Grid.Replication.Replica;
+
+/// <summary>A snapshot on its way into a copy: takes its pieces, checks that it is the one that was announced.</summary>
+/// <remarks>Not thread-safe.</remarks>
+public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
+{
+    private readonly ShardCopy _target;
+    private readonly SyncAnnouncement _announcement;
+    private readonly SnapshotReader _reader;
+    private readonly List<EntryHandle> _group = [];
+    private Keyspace? _keyspace;
+    private bool _ended;
+
+    internal SnapshotLoad(ShardCopy target, SyncAnnouncement announcement, ReplicaOptions options)
+    {
+        _target = target;
+        _announcement = announcement;
+        _reader = new SnapshotReader(this, new SnapshotReaderOptions { KeyBytesMax = options.KeyBytesMax, ValueBytesMax = options.ValueBytesMax });
+    }
+
+    /// <summary>Random name of the snapshot.</summary>
+    public long SnapshotId => _announcement.SnapshotId;
+
+    /// <summary>True for a VCS frame.</summary>
+    public bool Compressed => _announcement.Compressed;
+
+    /// <summary>Bytes taken in as they travelled.</summary>
+    public long WireBytes => _reader.WireBytes;
+
+    /// <summary>Bytes of the uncompressed snapshot read so far.</summary>
+    public long RawBytes => _reader.RawBytes;
+
+    /// <summary>Entries loaded so far.</summary>
+    public long Entries => _reader.Entries;
+
+    /// <summary>Takes the next piece.</summary>
+    /// <exception cref="Formats.PayloadException">The snapshot is damaged.</exception>
+    public void Feed(ReadOnlySpan<byte> piece) => _reader.Feed(piece);
+
+    /// <summary>All pieces have come; the sender counted <paramref name="entries"/>.</summary>
+    /// <exception cref="Formats.PayloadException">The snapshot is not whole.</exception>
+    /// <exception cref="MalformedException">It has another number of entries.</exception>
+    public void Complete(long entries)
+    {
+        _reader.Complete();
+        if (!_ended || _reader.Entries != entries)
+            throw new MalformedException($"The snapshot has {_reader.Entries} entries; its sender counted {entries}.");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _reader.Dispose();
+
+    void ISnapshotHandler.OnMetadata(SnapshotMetadata metadata)
+    {
+        if (metadata.Shard != _target.Shard || metadata.BasePosition.Offset != _announcement.BaseOffset)
+            throw new MalformedException($"A snapshot of shard {metadata.Shard} at {metadata.BasePosition} came instead of shard {_target.Shard} at {_announcement.BaseOffset}.");
+    }
+
+    void ISnapshotHandler.OnKeyspace(int database, string name) => _keyspace = _target.Store.GetOrCreate(database, name);
+
+    void ISnapshotHandler.OnEntry(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiryUnixMs) =>
+        _group.Add(_keyspace!.Load(key, KeyHash.Compute(key), value, expiryUnixMs));
+
+    void ISnapshotHandler.OnVersions(ReadOnlySpan<ulong> versions)
+    {
+        if (versions.Length != _group.Count)
+            throw new MalformedException($"{versions.Length} versions for {_group.Count} entries.");
+        for (int i = 0; i < versions.Length; i++)
+            _keyspace!.SetVersion(_group[i], versions[i]);
+        _group.Clear();
+    }
+
+    void ISnapshotHandler.OnExtra(string name, ReadOnlySpan<byte> value)
+    {
+    }
+
+    void ISnapshotHandler.OnEnd(SnapshotTotals totals) => _ended = true;
+}

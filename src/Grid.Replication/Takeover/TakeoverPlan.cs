@@ -1,0 +1,88 @@
+using Grid.Formats.Mutations;
+using Grid.Replication.Copies;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+
+namespace Grid.Replication.Takeover;
+
+/// <summary>What a silo says of its copy of a shard.</summary>
+/// <param name="Name">The copy.</param>
+/// <param name="State">How whole it is.</param>
+/// <param name="Position">Where its log ends.</param>
+/// <param name="EpochSeen">The highest epoch that it has seen.</param>
+/// <param name="Reigns">True while a primary on that silo owns it.</param>
+public readonly record struct PolledCopy(CopyName Name, CopyState State, LogPosition Position, long EpochSeen, bool Reigns);
+
+/// <summary>What is to become of a shard that nobody is known to reign over.</summary>
+public enum TakeoverVerdict
+{
+    /// <summary>The shard never had a primary: make an empty copy and reign.</summary>
+    Create,
+
+    /// <summary>Adopt the copy, in place.</summary>
+    Adopt,
+
+    /// <summary>A primary reigns already.</summary>
+    Reigned,
+
+    /// <summary>No copy that has everything can be had now.</summary>
+    Unavailable,
+}
+
+/// <summary>
+/// Who takes a shard over: the in-sync copy with the highest position that answered, on its own silo, in an epoch above
+/// all that anyone has seen. Pure: what was read and polled goes in, the verdict comes out.
+/// </summary>
+/// <param name="Verdict">What to do.</param>
+/// <param name="Silo">Where.</param>
+/// <param name="Copy">The copy to adopt.</param>
+/// <param name="Epoch">The new reign.</param>
+/// <param name="InSync">The in-sync set of the new reign: the members that answered.</param>
+/// <param name="Reason">Why, for the operator.</param>
+public sealed record TakeoverPlan(
+    TakeoverVerdict Verdict, string Silo, CopyName Copy, long Epoch, IReadOnlyList<CopyName> InSync, string Reason)
+{
+    /// <summary>Decides.</summary>
+    /// <param name="record">The shard's record.</param>
+    /// <param name="polled">The copies that answered; others of the in-sync set are on dead or silent silos.</param>
+    /// <param name="alive">The silos that are not dead.</param>
+    /// <param name="active">Those of them that take new work: neither joining nor shutting down.</param>
+    public static TakeoverPlan Decide(
+        ShardRecord record, IReadOnlyCollection<PolledCopy> polled, IReadOnlyCollection<string> alive, IReadOnlyCollection<string> active)
+    {
+        if (record.Epoch == 0)
+        {
+            string? silo = ReplicaPlacement.Rank(record.Shard, active).FirstOrDefault();
+            return silo is null
+                ? Unavailable(record, "no silo is active")
+                : new TakeoverPlan(TakeoverVerdict.Create, silo, default, 1, [], "the shard never had a primary");
+        }
+
+        CopyName primary = record.Primary!.Value;
+        PolledCopy recorded = polled.FirstOrDefault(copy => copy.Name == primary);
+        if (recorded.Reigns)
+            return new TakeoverPlan(TakeoverVerdict.Reigned, primary.Silo, primary, record.Epoch, record.InSync, $"{primary} reigns");
+        PolledCopy[] candidates = [.. polled.Where(copy => copy.State == CopyState.Complete && record.Names(copy.Name) && active.Contains(copy.Name.Silo))];
+        if (candidates.Length == 0)
+            return Unavailable(record, WhyUnavailable(record, alive));
+        if (recorded.Name != primary && alive.Contains(primary.Silo))
+            return Unavailable(record, $"primary {primary} does not answer and is not declared dead yet");
+        PolledCopy best = candidates
+            .OrderByDescending(copy => copy.Position)
+            .ThenByDescending(copy => copy.Name == primary)
+            .ThenBy(copy => copy.Name.Silo, StringComparer.Ordinal)
+            .First();
+        long epoch = Math.Max(record.Epoch, polled.Max(copy => copy.EpochSeen)) + 1;
+        return new TakeoverPlan(TakeoverVerdict.Adopt, best.Name.Silo, best.Name, epoch, [.. candidates.Select(copy => copy.Name)], $"{best.Name} is at {best.Position}");
+    }
+
+    private static TakeoverPlan Unavailable(ShardRecord record, string reason) =>
+        new(TakeoverVerdict.Unavailable, "", default, record.Epoch, [], reason);
+
+    private static string WhyUnavailable(ShardRecord record, IReadOnlyCollection<string> alive)
+    {
+        string[] dead = [.. record.InSync.Select(copy => copy.Silo).Where(silo => !alive.Contains(silo)).Distinct()];
+        string where = dead.Length == 0 ? "they do not answer, or were emptied" : $"dead: {string.Join(", ", dead)}";
+        return $"no in-sync copy of shard {record.Shard} answers ({where}). Bring a silo back that holds one; a copy that is gone for good needs an operator to accept the loss";
+    }
+}
