@@ -1,0 +1,91 @@
+using Grid.Replication.Links;
+using Grid.Replication.Primary;
+using Grid.Replication.Replica;
+
+namespace Grid.Silo;
+
+/// <summary>How replication payloads travel.</summary>
+public enum ReplicationCompression
+{
+    /// <summary>As they are.</summary>
+    None = 0,
+
+    /// <summary>In VCS frames with LZ4, where every receiver can decode them.</summary>
+    Lz4 = 1,
+}
+
+/// <summary>
+/// Settings of a silo of the grid, section <c>Grid</c> of the configuration. Checked when the silo starts.
+/// </summary>
+public sealed class GridOptions
+{
+    /// <summary>Shards of the key hash space, 1 to 4096; fixed for the cluster's life. Default 64.</summary>
+    public int ShardCount { get; set; } = 64;
+
+    /// <summary>Copies of each shard beside the primary's, 0 to 6. Default 1.</summary>
+    public int Replicas { get; set; } = 1;
+
+    /// <summary>Members of the in-sync set beside the primary below which replicated writes are refused, 0 to <see cref="Replicas"/>. Default 0.</summary>
+    public int MinInSync { get; set; }
+
+    /// <summary>Silos that a new cluster waits for before its shards are made and spread, 1 to 1000. Default 1.</summary>
+    public int BootstrapSilos { get; set; } = 1;
+
+    /// <summary>How snapshots travel; a replica advertises only what this allows. Default Lz4.</summary>
+    public ReplicationCompression Compression { get; set; } = ReplicationCompression.Lz4;
+
+    /// <summary>How long after the first request for a full sync further replicas join it, in milliseconds, 0 to 60,000. Default 200.</summary>
+    public int SyncWindowMs { get; set; } = 200;
+
+    /// <summary>Members that close the sync window early; 0 = no limit. Default 0.</summary>
+    public int MaxCohort { get; set; }
+
+    /// <summary>Snapshots that a silo sends at the same time, 1 to 64. Default 4.</summary>
+    public int SnapshotsPerSiloMax { get; set; } = 4;
+
+    /// <summary>Bytes of a snapshot's chunk, 128 KiB to 4 MiB. Default 256 KiB.</summary>
+    public int SnapshotChunkBytes { get; set; } = 256 << 10;
+
+    /// <summary>Bytes of recent mutations that each copy keeps for partial resyncs, 64 KiB to 16 GiB. Default 16 MiB.</summary>
+    public long BacklogBytesMax { get; set; } = 16L << 20;
+
+    /// <summary>Bytes of uncommitted mutations of a shard beyond which writes are refused, 1 MiB to 16 GiB. Default 64 MiB.</summary>
+    public long UncommittedBytesMax { get; set; } = 64L << 20;
+
+    /// <summary>Bytes of mutations that a replica keeps during a load before it pushes back, 1 MiB to 16 GiB. Default 128 MiB.</summary>
+    public long KeptBytesMax { get; set; } = 128L << 20;
+
+    /// <summary>Bytes that a snapshot may keep of entries written meanwhile before it is given up, 1 MiB to 64 GiB. Default 256 MiB.</summary>
+    public long SnapshotKeptBytesMax { get; set; } = 256L << 20;
+
+    /// <summary>Silence after which a replica leaves the in-sync set and its link ends, in milliseconds, 200 to 60,000. Default 2000.</summary>
+    public int ReplicaTimeoutMs { get; set; } = 2000;
+
+    /// <summary>How long a silo waits for another one's answer about its copies, in milliseconds, 50 to 10,000. Default 200.</summary>
+    public int PollTimeoutMs { get; set; } = 200;
+
+    /// <summary>Name of the Orleans grain storage that keeps the shard records. Default <c>grid</c>.</summary>
+    public string RecordStorage { get; set; } = GridConstants.RecordStorage;
+
+    internal PrimaryOptions ToPrimaryOptions() => new()
+    {
+        Replicas = Replicas,
+        MinInSync = MinInSync,
+        ReplicaTimeoutMs = ReplicaTimeoutMs,
+        HeartbeatMs = Math.Max(50, ReplicaTimeoutMs / 8),
+        SyncWindowMs = SyncWindowMs,
+        MaxCohort = MaxCohort,
+        Compress = Compression == ReplicationCompression.Lz4,
+        BacklogBytesMax = BacklogBytesMax,
+        UncommittedBytesMax = UncommittedBytesMax,
+        SnapshotKeptBytesMax = SnapshotKeptBytesMax,
+    };
+
+    internal ReplicaOptions ToReplicaOptions() => new()
+    {
+        Capabilities = ReplicaCapabilities.DualChannel | (Compression == ReplicationCompression.Lz4 ? ReplicaCapabilities.Lz4 : ReplicaCapabilities.None),
+        BacklogBytesMax = BacklogBytesMax,
+        KeptBytesMax = KeptBytesMax,
+        ReplicaTimeoutMs = ReplicaTimeoutMs,
+    };
+}
