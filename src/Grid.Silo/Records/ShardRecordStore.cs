@@ -42,7 +42,7 @@ internal sealed partial class ShardRecordStore(IServiceProvider services, IOptio
     {
         for (int attempt = 0; ; attempt++)
         {
-            GrainState<ShardRecordState> state = new(ShardRecordState.From(next), etag, recordExists: etag is not null);
+            GrainState<ShardRecordState> state = new(ShardRecordState.From(next), etag) { RecordExists = etag is not null };
             try
             {
                 await _storage.WriteStateAsync(StateName, IdOf(next.Shard), state);

@@ -1,0 +1,102 @@
+using Grid.Formats.Mutations;
+using Grid.Replication.Links;
+using Grid.Replication.Records;
+using Orleans.Concurrency;
+
+namespace Grid.Silo.Grains;
+
+/// <summary>What replicas and survivors say to the primary of a shard; the grain's key is the shard's number.</summary>
+[Alias("Grid.IShardReplicationGrain")]
+internal interface IShardReplicationGrain : IGrainWithIntegerKey
+{
+    /// <summary>A replica wants to follow.</summary>
+    [Alias("Attach")]
+    [AlwaysInterleave]
+    ValueTask<AttachAnswer> AttachAsync(AttachCall call);
+
+    /// <summary>A replica tells what its log holds. Lost ones are made good by the next.</summary>
+    [Alias("Acknowledge")]
+    [AlwaysInterleave, OneWay]
+    Task AcknowledgeAsync(AcknowledgeCall call);
+
+    /// <summary>Sees to it that the shard has a primary; returns why it does not serve, null if it does.</summary>
+    [Alias("Ensure")]
+    [AlwaysInterleave]
+    ValueTask<string?> EnsureAsync();
+}
+
+/// <summary>The replica of one shard on one silo; the key is <c>SHARD/SILO</c>.</summary>
+[Alias("Grid.IReplicaGrain")]
+internal interface IReplicaGrain : IGrainWithStringKey
+{
+    /// <summary>The primary of <paramref name="epoch"/> asks the replica to attach.</summary>
+    [Alias("Follow")]
+    [AlwaysInterleave]
+    Task FollowAsync(long epoch);
+}
+
+/// <summary><see cref="AttachRequest"/> on the wire.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.AttachCall")]
+internal sealed record AttachCall
+{
+    [Id(0)] public int Shard { get; init; }
+    [Id(1)] public string Silo { get; init; } = "";
+    [Id(2)] public Guid CopyId { get; init; }
+    [Id(3)] public Guid NextCopyId { get; init; }
+    [Id(4)] public long Attach { get; init; }
+    [Id(5)] public int Capabilities { get; init; }
+    [Id(6)] public bool Complete { get; init; }
+    [Id(7)] public long LogEnd { get; init; }
+    [Id(8)] public long Applied { get; init; }
+    [Id(9)] public long[] History { get; init; } = [];
+    [Id(10)] public Guid Lineage { get; init; }
+    [Id(11)] public long EpochSeen { get; init; }
+
+    public static AttachCall From(AttachRequest request) => new()
+    {
+        Shard = request.Shard,
+        Silo = request.Copy.Silo,
+        CopyId = request.Copy.CopyId,
+        NextCopyId = request.NextCopyId,
+        Attach = request.Attach,
+        Capabilities = (int)request.Capabilities,
+        Complete = request.Complete,
+        LogEnd = request.LogEnd,
+        Applied = request.Applied,
+        History = [.. request.History.SelectMany(start => new[] { start.Epoch, start.FirstOffset })],
+        Lineage = request.Lineage,
+        EpochSeen = request.EpochSeen,
+    };
+
+    public AttachRequest ToRequest() => new()
+    {
+        Shard = Shard,
+        Copy = new CopyName(Silo, CopyId),
+        NextCopyId = NextCopyId,
+        Attach = Attach,
+        Capabilities = (ReplicaCapabilities)Capabilities,
+        Complete = Complete,
+        LogEnd = LogEnd,
+        Applied = Applied,
+        History = [.. History.Chunk(2).Select(pair => new EpochStart(pair[0], pair[1]))],
+        Lineage = Lineage,
+        EpochSeen = EpochSeen,
+    };
+}
+
+/// <summary><see cref="Acknowledgement"/> on the wire.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.AcknowledgeCall")]
+internal readonly record struct AcknowledgeCall(
+    [property: Id(0)] int Shard,
+    [property: Id(1)] string Silo,
+    [property: Id(2)] Guid CopyId,
+    [property: Id(3)] long Epoch,
+    [property: Id(4)] long Attach,
+    [property: Id(5)] long Offset,
+    [property: Id(6)] long Applied,
+    [property: Id(7)] long Kept)
+{
+    public static AcknowledgeCall From(in Acknowledgement a) => new(a.Shard, a.Copy.Silo, a.Copy.CopyId, a.Epoch, a.Attach, a.Offset, a.Applied, a.Kept);
+
+    public Acknowledgement ToAcknowledgement() => new(Shard, new CopyName(Silo, CopyId), Epoch, Attach, Offset, Applied, Kept);
+}

@@ -1,0 +1,197 @@
+using Grid.Formats.Buffers;
+using Grid.Replication.Links;
+using Grid.Replication.Replica;
+using Grid.Replication.Time;
+using Grid.Silo.Copies;
+using Grid.Silo.Placement;
+using Grid.Silo.Services;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Streams;
+using Orleans.Streams.Core;
+
+namespace Grid.Silo.Grains;
+
+/// <summary>
+/// The replica of a shard on one silo: the shell around <see cref="ShardReplica"/>, which brings it the items of its two
+/// streams and time and carries its effects out.
+/// </summary>
+/// <remarks>
+/// The copy lives in the silo's copy host. When a primary takes it over in place, this grain finds its token void and
+/// goes; when the shard wants a replica here again, it is told to follow and takes the copy anew.
+/// </remarks>
+[SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
+[ImplicitStreamSubscription(GridConstants.CommandStreams)]
+[ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
+internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
+    : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
+{
+    private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
+
+    private readonly ReplicaOptions _options = options.Value.ToReplicaOptions();
+    private int _shard;
+    private HostedCopy? _hosted;
+    private ShardReplica? _replica;
+    private IShardReplicationGrain? _primary;
+    private Acknowledgement? _acknowledgement;
+    private TaskCompletionSource? _saturated;
+    private bool _dismissed;
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _shard = SiloBoundKey.ShardOf(this.GetPrimaryKeyString());
+        _primary = GrainFactory.GetGrain<IShardReplicationGrain>(_shard);
+        this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        LetGo();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory)
+    {
+        bool commands = handleFactory.StreamId.GetNamespace() == GridConstants.CommandStreams;
+        await handleFactory.Create<PooledBuffer>().ResumeAsync(new ItemObserver(this, commands));
+    }
+
+    /// <inheritdoc/>
+    public Task FollowAsync(long epoch)
+    {
+        Take();
+        Run((replica, now) =>
+        {
+            replica.OnNewEpoch(epoch, now);
+            replica.Follow(now);
+        });
+        return Task.CompletedTask;
+    }
+
+    private Task OnTick(CancellationToken cancellation)
+    {
+        Run(static (replica, now) => replica.Tick(now));
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Takes the silo's copy of the shard, unless a primary reigns on it or this grain has it already.</summary>
+    private void Take()
+    {
+        HostedCopy hosted = host.GetOrCreate(_shard);
+        if (_replica is { } replica && _hosted == hosted && !hosted.IsFreed && hosted.Use(copy => copy == replica.Copy && copy.IsOwnedBy(replica.OwnerToken)))
+            return;
+        LetGo();
+        hosted.Use(copy =>
+        {
+            if (hosted.IsFreed || hosted.Primary is { IsDown: false })
+                return false;
+            hosted.Replica?.Dispose();
+            _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), _options, SiloEntropy.Instance, this);
+            _hosted = hosted;
+            return true;
+        });
+    }
+
+    /// <summary>One event for the state machine under the gate of the copy in place, then what it caused.</summary>
+    private void Run(Action<ShardReplica, Instant> step)
+    {
+        if (_replica is not { } replica || _hosted is not { } hosted)
+            return;
+        Instant now = SiloClock.Now;
+        bool owns = hosted.Use(copy =>
+        {
+            if (hosted.IsFreed || copy != replica.Copy || !copy.IsOwnedBy(replica.OwnerToken))
+                return false;
+            step(replica, now);
+            return true;
+        });
+        if (owns)
+            AfterTurn(replica, hosted);
+        else
+            LetGo();
+    }
+
+    private void AfterTurn(ShardReplica replica, HostedCopy hosted)
+    {
+        if (_acknowledgement is { } acknowledgement)
+        {
+            _acknowledgement = null;
+            _ = _primary!.AcknowledgeAsync(AcknowledgeCall.From(acknowledgement));
+        }
+
+        if (!replica.IsSaturated)
+        {
+            _saturated?.TrySetResult();
+            _saturated = null;
+        }
+
+        if (!_dismissed)
+            return;
+        LetGo();
+        host.Drop(hosted);
+        DeactivateOnIdle();
+    }
+
+    private void LetGo()
+    {
+        if (_replica is { } replica && _hosted is { } hosted)
+        {
+            hosted.Use(_ =>
+            {
+                replica.Dispose();
+                if (hosted.Replica == replica)
+                    hosted.Replica = null;
+                return true;
+            });
+        }
+
+        _replica = null;
+        _hosted = null;
+        _dismissed = false;
+        _acknowledgement = null;
+        _saturated?.TrySetResult();
+        _saturated = null;
+    }
+
+    /// <summary>Waits while the mutations kept during a load are at their bound: the stream's delivery waits with it.</summary>
+    private Task WhileSaturated()
+    {
+        if (_replica is not { IsSaturated: true })
+            return Task.CompletedTask;
+        _saturated ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return _saturated.Task;
+    }
+
+    private sealed class ItemObserver(ReplicaGrain grain, bool commands) : IAsyncBatchObserver<PooledBuffer>
+    {
+        public async Task OnNextAsync(IList<SequentialItem<PooledBuffer>> items)
+        {
+            grain.Run((replica, now) =>
+            {
+                foreach (SequentialItem<PooledBuffer> item in items)
+                {
+                    if (commands)
+                        replica.OnCommand(item.Item.Span, now);
+                    else
+                        replica.OnSnapshot(item.Item.Span, now);
+                }
+            });
+            foreach (SequentialItem<PooledBuffer> item in items)
+                item.Item.ReleaseReceived();
+            if (commands)
+                await grain.WhileSaturated();
+        }
+
+        public Task OnErrorAsync(Exception ex)
+        {
+            grain.LogStreamFailed(ex, grain._shard);
+            return Task.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,211 @@
+using Grid.Formats.Buffers;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+using Grid.Replication.Time;
+using Grid.Silo.Copies;
+using Grid.Silo.Placement;
+using Grid.Silo.Records;
+using Grid.Silo.Services;
+using Grid.Silo.Snapshots;
+using Microsoft.Extensions.Logging;
+using Orleans.Streams;
+
+namespace Grid.Silo.Grains;
+
+/// <content>Carries out what the state machine wants done. Called under the copy's gate; nothing here calls back into it.</content>
+internal sealed partial class ShardGrain : IPrimaryOutput
+{
+    private readonly List<(string Silo, long Attach)> _sent = [];
+    private readonly Dictionary<string, (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots)> _streamsOf = [];
+    private SnapshotSender? _sender;
+    private CancellationTokenSource? _cancelSnapshot;
+    private string? _downReason;
+
+    void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
+    {
+        Task sending = StreamsOf(silo).Commands.OnNextAsync(item);
+        if (sending.IsCompletedSuccessfully)
+            _sent.Add((silo, attach));
+        else
+            _ = ReportSentLaterAsync(sending, silo, attach);
+    }
+
+    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((PendingRequest)token).Complete(reply);
+
+    void IPrimaryOutput.WriteRecord(ShardRecord record) => _ = WriteRecordAsync(record);
+
+    void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
+    {
+        _cancelSnapshot = new CancellationTokenSource();
+        _sender = new SnapshotSender(plan, new SnapshotSenderSetting
+        {
+            Shard = _shard,
+            Epoch = _primary!.Epoch,
+            ChunkBytes = _options.SnapshotChunkBytes,
+            StallTime = TimeSpan.FromMilliseconds(_options.ReplicaTimeoutMs),
+            StreamOf = silo => StreamsOf(silo).Snapshots,
+            OnTurn = OnTurn,
+            MemberFailed = (member, reason) =>
+            {
+                _primary?.OnLinkFailed(member.Silo, member.Attach, reason, SiloClock.Now);
+                return true;
+            },
+        });
+        _ = SendSnapshotAsync(plan, _sender, _cancelSnapshot.Token);
+    }
+
+    void IPrimaryOutput.CancelSnapshot(long snapshotId) => _cancelSnapshot?.Cancel();
+
+    void IPrimaryOutput.StartReplica(string silo) => _ = StartReplicaAsync(silo, _primary!.Epoch);
+
+    void IPrimaryOutput.AbandonLink(string silo)
+    {
+        _sender?.Leave(silo);
+        string key = SiloBoundKey.ForReplica(_shard, silo);
+        streamControl.Abandon(StreamId.Create(GridConstants.CommandStreams, key));
+        streamControl.Abandon(StreamId.Create(GridConstants.SnapshotStreams, key));
+    }
+
+    void IPrimaryOutput.StepDown(string reason) => _downReason = reason;
+
+    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => LogEvent(_shard, what, silo, details);
+
+    /// <summary>Tells the state machine which items the streams took at once; that may send more.</summary>
+    private void ReportSent(ShardPrimary primary, Instant now)
+    {
+        for (int i = 0; i < _sent.Count; i++)
+            primary.OnSent(_sent[i].Silo, _sent[i].Attach, now);
+        _sent.Clear();
+    }
+
+    /// <summary>Ends the activation behind a turn in which the reign ended.</summary>
+    private void AfterTurn()
+    {
+        if (_downReason is null || _primary is null)
+            return;
+        LogSteppedDown(_shard, _primary.Epoch, _downReason);
+        if (_hosted?.Primary == _primary)
+            _hosted!.Primary = null;
+        _primary = null;
+        DeactivateOnIdle();
+    }
+
+    private (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots) StreamsOf(string silo)
+    {
+        lock (_streamsOf)
+        {
+            if (!_streamsOf.TryGetValue(silo, out var streams))
+            {
+                string key = SiloBoundKey.ForReplica(_shard, silo);
+                streams = (
+                    _streams!.GetStream<PooledBuffer>(StreamId.Create(GridConstants.CommandStreams, key)),
+                    _streams!.GetStream<PooledBuffer>(StreamId.Create(GridConstants.SnapshotStreams, key)));
+                _streamsOf.Add(silo, streams);
+            }
+
+            return streams;
+        }
+    }
+
+    private async Task ReportSentLaterAsync(Task sending, string silo, long attach)
+    {
+        try
+        {
+            await sending;
+            Run(static (primary, link, now) => primary.OnSent(link.silo, link.attach, now), (silo, attach));
+        }
+        catch (Exception failure)
+        {
+            Run(static (primary, link, now) => primary.OnLinkFailed(link.silo, link.attach, link.Message, now), (silo, attach, failure.Message));
+        }
+    }
+
+    private async Task WriteRecordAsync(ShardRecord record)
+    {
+        RecordWrite write = await records.WriteAsync(record, _etag);
+        _etag = write.Current.ETag;
+        RecordOutcome outcome = write.Written ? RecordOutcome.Written : RecordOutcome.Conflict;
+        Run(static (primary, result, now) => primary.OnRecordWritten(result.outcome, result.Record, now), (outcome, write.Current.Record));
+    }
+
+    private async Task StartReplicaAsync(string silo, long epoch)
+    {
+        try
+        {
+            await GrainFactory.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(_shard, silo)).FollowAsync(epoch);
+        }
+        catch (Exception failure)
+        {
+            LogReplicaNotStarted(failure, _shard, silo);
+        }
+    }
+
+    private async Task SendSnapshotAsync(SnapshotPlan plan, SnapshotSender sender, CancellationToken cancellation)
+    {
+        try
+        {
+            SnapshotOutcome outcome = await snapshotGate.RunAsync(() => sender.RunAsync(cancellation), cancellation);
+            LogSnapshotSent(_shard, plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
+        }
+        catch (OperationCanceledException)
+        {
+            LogSnapshotCancelled(_shard, plan.SnapshotId);
+            FailMembers(plan, "the snapshot was cancelled");
+        }
+        catch (Exception failure)
+        {
+            LogSnapshotFailed(failure, _shard, plan.SnapshotId);
+            FailMembers(plan, failure.Message);
+        }
+
+        await OnTurn(sender.EndScan);
+        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), plan.SnapshotId);
+    }
+
+    private void FailMembers(SnapshotPlan plan, string reason)
+    {
+        foreach (SnapshotMember member in plan.Members)
+            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
+    }
+
+    /// <summary>Runs something on the grain's turn under the gate of the copy that the reign is over.</summary>
+    private Task<bool> OnTurn(Func<bool> step)
+    {
+        HostedCopy hosted = _hosted!;
+        return Task.Factory.StartNew(
+            () =>
+            {
+                bool result;
+                lock (hosted.Copy.Gate)
+                {
+                    result = step();
+                    if (_primary is { } primary)
+                        ReportSent(primary, SiloClock.Now);
+                }
+
+                AfterTurn();
+                return result;
+            },
+            CancellationToken.None,
+            TaskCreationOptions.DenyChildAttach,
+            _turns);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: {What} ({Silo}): {Details}")]
+    private partial void LogEvent(int shard, PrimaryEvent what, string silo, string details);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: the reign of epoch {Epoch} is over: {Reason}")]
+    private partial void LogSteppedDown(int shard, long epoch, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the replica on {Silo} could not be reached; it is asked again")]
+    private partial void LogReplicaNotStarted(Exception failure, int shard, string silo);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} sent: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, to {Members} members")]
+    private partial void LogSnapshotSent(int shard, long snapshot, long entries, long rawBytes, long wireBytes, int members);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} was cancelled")]
+    private partial void LogSnapshotCancelled(int shard, long snapshot);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard}: snapshot {Snapshot:x} failed")]
+    private partial void LogSnapshotFailed(Exception failure, int shard, long snapshot);
+}

@@ -1,0 +1,126 @@
+using Grid.Replication.Copies;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+using Grid.Replication.Takeover;
+using Grid.Silo.Copies;
+using Grid.Silo.Records;
+using Grid.Silo.Services;
+using Microsoft.Extensions.Logging;
+
+namespace Grid.Silo.Grains;
+
+/// <content>How an activation comes to reign, and how its reign ends.</content>
+internal sealed partial class ShardGrain
+{
+    private static readonly TimeSpan ReignWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(200);
+
+    private Task<string?>? _beginning;
+    private string? _etag;
+    private bool _unavailable;
+    private long _retryAtMs;
+
+    /// <summary>Why the shard does not serve; null once it does.</summary>
+    private async ValueTask<string?> WaitForReignAsync()
+    {
+        if (_primary is not null)
+            return null;
+        BeginReign();
+        try
+        {
+            return await _beginning!.WaitAsync(ReignWait);
+        }
+        catch (TimeoutException)
+        {
+            return $"Shard {_shard} is still being taken over; try again.";
+        }
+    }
+
+    private void BeginReign()
+    {
+        if (_primary is null && _beginning is null or { IsCompleted: true })
+            _beginning = BeginReignAsync();
+    }
+
+    private void BeginReignAgainWhenDue()
+    {
+        if (_beginning is { IsCompleted: true } && SiloClock.Now.MonotonicMs >= _retryAtMs)
+            BeginReign();
+    }
+
+    private async Task<string?> BeginReignAsync()
+    {
+        string? problem;
+        try
+        {
+            problem = await TryTakeOverAsync();
+        }
+        catch (Exception failure)
+        {
+            _unavailable = true;
+            problem = $"Shard {_shard} cannot be taken over: {failure.Message}";
+            LogTakeoverFailed(failure, _shard);
+        }
+
+        _retryAtMs = SiloClock.Now.MonotonicMs + (long)RetryPause.TotalMilliseconds;
+        return problem;
+    }
+
+    private async Task<string?> TryTakeOverAsync()
+    {
+        (TakeoverPlan plan, StoredRecord stored) = await polls.DecideAsync(_shard, ignoreLocalReign: true);
+        _unavailable = plan.Verdict == TakeoverVerdict.Unavailable;
+        if (_unavailable)
+            return $"Shard {_shard} is unavailable: {plan.Reason}.";
+        if (plan.Silo != membership.Local)
+        {
+            DeactivateOnIdle();
+            return $"Shard {_shard} belongs on silo {plan.Silo}: {plan.Reason}.";
+        }
+
+        HostedCopy hosted = host.GetOrCreate(_shard);
+        if (Own(hosted, plan) is not { } token)
+            return $"Shard {_shard}: the copy to be adopted was replaced meanwhile; try again.";
+        ShardCopy copy = hosted.Copy;
+        ShardRecord next = stored.Record.WithPrimary(copy.Name, plan.Epoch, plan.InSync, Guid.NewGuid());
+        RecordWrite write = await records.WriteAsync(next, stored.ETag);
+        if (!write.Written)
+            return $"Shard {_shard} was taken over by somebody else: {write.Current.Record}.";
+        Reign(hosted, copy, token, write.Current);
+        return null;
+    }
+
+    /// <summary>Takes the copy from whoever works on it: from here on its tail is frozen, and it refuses older epochs.</summary>
+    private static long? Own(HostedCopy hosted, TakeoverPlan plan) => hosted.Use<long?>(copy =>
+    {
+        bool fits = plan.Verdict == TakeoverVerdict.Create
+            ? copy.Log.EndOffset == 0 && copy.State != CopyState.Loading
+            : copy.Name == plan.Copy && copy.State == CopyState.Complete;
+        if (!fits || hosted.IsFreed)
+            return null;
+        copy.State = CopyState.Complete;
+        copy.Observe(plan.Epoch, 0);
+        hosted.Replica?.Dispose();
+        hosted.Replica = null;
+        return copy.TakeOwnership();
+    });
+
+    private void Reign(HostedCopy hosted, ShardCopy copy, long token, StoredRecord stored)
+    {
+        _etag = stored.ETag;
+        _hosted = hosted;
+        lock (copy.Gate)
+        {
+            if (!copy.IsOwnedBy(token))
+                return;
+            _primary = new ShardPrimary(copy, token, stored.Record, _options.ToPrimaryOptions(), SiloEntropy.Instance, this);
+            hosted.Primary = _primary;
+        }
+
+        _membershipSeen = membership.Current.Version;
+        Run(static (primary, alive, now) => primary.Start(alive, now), membership.Current.Active);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard} cannot be taken over")]
+    private partial void LogTakeoverFailed(Exception failure, int shard);
+}

@@ -1,0 +1,151 @@
+using Grid.Client.Contracts;
+using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+using Grid.Replication.Links;
+using Grid.Replication.Primary;
+using Grid.Replication.Time;
+using Grid.Silo.Copies;
+using Grid.Silo.Placement;
+using Grid.Silo.Records;
+using Grid.Silo.Services;
+using Grid.Silo.Snapshots;
+using Grid.Streams;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Streams;
+
+namespace Grid.Silo.Grains;
+
+/// <summary>
+/// The primary of a shard: the shell around <see cref="ShardPrimary"/>, which brings it calls and time and carries its
+/// effects out.
+/// </summary>
+/// <remarks>
+/// Every call of the state machine runs on the grain's turn, under the copy's gate; what a call caused is carried out
+/// behind it. The single activation of a grain is no safety argument: the owner token of the copy and the epoch are.
+/// </remarks>
+[ShardPlacement, Reentrant, KeepAlive, Immovable]
+internal sealed partial class ShardGrain(
+    CopyHost host,
+    ShardRecordStore records,
+    ShardPolls polls,
+    SiloMembership membership,
+    SnapshotGate snapshotGate,
+    [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
+    IOptions<GridOptions> options,
+    ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable
+{
+    private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
+
+    private readonly GridOptions _options = options.Value;
+    private TaskScheduler _turns = TaskScheduler.Default;
+    private int _shard;
+    private HostedCopy? _hosted;
+    private ShardPrimary? _primary;
+    private IStreamProvider? _streams;
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        long shard = this.GetPrimaryKeyLong();
+        if (shard < 0 || shard >= _options.ShardCount)
+            throw new InvalidOperationException($"There is no shard {shard}: the cluster has the shards 0 to {_options.ShardCount - 1}.");
+        _shard = (int)shard;
+        _turns = TaskScheduler.Current;
+        _streams = this.GetStreamProvider(GridConstants.StreamProvider);
+        this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        BeginReign();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        Run(static (primary, why, _) => primary.StepDown(why), $"the activation ends: {reason.Description}");
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _cancelSnapshot?.Dispose();
+
+    /// <inheritdoc/>
+    public ValueTask<PooledBuffer> ExecuteAsync(PooledBuffer request)
+    {
+        if (_primary is null)
+            return ExecuteOnceReigningAsync(request);
+        PendingRequest pending = new();
+        Run(static (primary, call, now) => primary.Execute(call.Pending, call.Request, now), (Pending: pending, Request: request), flush: true);
+        request.ReleaseReceived();
+        return pending.Task;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<AttachAnswer> AttachAsync(AttachCall call)
+    {
+        if (await WaitForReignAsync() is not null)
+            return AttachAnswer.NotPrimary;
+        AttachAnswer answer = AttachAnswer.NotPrimary;
+        Run((primary, request, now) => answer = primary.OnAttach(request, now), call.ToRequest());
+        return answer;
+    }
+
+    /// <inheritdoc/>
+    public Task AcknowledgeAsync(AcknowledgeCall call)
+    {
+        Run(static (primary, acknowledgement, now) => primary.OnAcknowledged(acknowledgement, now), call.ToAcknowledgement());
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<string?> EnsureAsync() => WaitForReignAsync();
+
+    private async ValueTask<PooledBuffer> ExecuteOnceReigningAsync(PooledBuffer request)
+    {
+        string? problem = await WaitForReignAsync();
+        if (problem is null)
+            return await ExecuteAsync(request);
+        request.ReleaseReceived();
+        BatchStatus status = _unavailable ? BatchStatus.Unavailable : BatchStatus.NotPrimary;
+        return ReplyHeader.Refusal(status, 0, problem).HandOver();
+    }
+
+    private Task OnTick(CancellationToken cancellation)
+    {
+        if (_primary is null)
+        {
+            BeginReignAgainWhenDue();
+            return Task.CompletedTask;
+        }
+
+        if (_membershipSeen != membership.Current.Version)
+        {
+            _membershipSeen = membership.Current.Version;
+            Run(static (primary, alive, now) => primary.OnSilosChanged(alive, now), membership.Current.Active);
+        }
+
+        Run(static (primary, _, now) => primary.Tick(now), 0);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>One event for the state machine, then everything that it caused.</summary>
+    private void Run<T>(Action<ShardPrimary, T, Instant> step, T argument, bool flush = false)
+    {
+        if (_primary is not { } primary || _hosted is not { } hosted)
+            return;
+        Instant now = SiloClock.Now;
+        lock (hosted.Copy.Gate)
+        {
+            step(primary, argument, now);
+            if (flush)
+                primary.Flush(now);
+            ReportSent(primary, now);
+        }
+
+        AfterTurn();
+    }
+
+    private MembershipVersion _membershipSeen;
+}

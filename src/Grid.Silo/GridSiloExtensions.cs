@@ -1,0 +1,96 @@
+using System.Net;
+using Grid.Silo.Copies;
+using Grid.Silo.Hosting;
+using Grid.Silo.Placement;
+using Grid.Silo.Records;
+using Grid.Silo.Services;
+using Grid.Silo.Snapshots;
+using Grid.Storage;
+using Grid.Streams;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.Serialization;
+using Orleans.Storage;
+
+namespace Grid.Silo;
+
+/// <summary>Makes an Orleans silo a silo of the grid.</summary>
+public static class GridSiloExtensions
+{
+    /// <summary>
+    /// Adds the grid to a silo: shards and replicas, the stream provider that carries replication, and <c>IGrid</c> for
+    /// the application's own grains and services. Clustering and a grain storage named
+    /// <see cref="GridOptions.RecordStorage"/> are the application's to add; <see cref="AddGridDevelopmentStorage"/> is one
+    /// for development.
+    /// </summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="configure">Changes the defaults of <see cref="GridOptions"/>; they are checked when the silo starts.</param>
+    public static ISiloBuilder AddGrid(this ISiloBuilder builder, Action<GridOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        IServiceCollection services = builder.Services;
+        OptionsBuilder<GridOptions> options = services.AddOptions<GridOptions>().ValidateOnStart();
+        if (configure is not null)
+            options.Configure(configure);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GridOptions>, GridOptionsValidator>());
+
+        services.AddSingleton<PagePool>();
+        services.AddSingleton<CopyHost>();
+        services.AddSingleton<SnapshotGate>();
+        services.AddSingleton<SiloMembership>();
+        services.AddSingleton<ShardRecordStore>();
+        services.AddSingleton<ClusterBootstrap>();
+        services.AddSingleton<DevelopmentTable>();
+        services.AddSingleton<ShardPolls>();
+        services.AddSingleton<ShardKeeper>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
+        services.AddGrainService<GridSiloService>();
+        services.AddSingleton<IGridSiloServiceClient, GridSiloServiceClient>();
+        services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
+        services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
+
+        builder.AddGridStreams(GridConstants.StreamProvider);
+        builder.ConfigureForGrid();
+        return builder;
+    }
+
+    /// <summary>
+    /// Keeps the shard records in the memory of the cluster's first silo, like Orleans' development membership. Other
+    /// silos may die and come back; with the first one the cluster is gone. For development and tests only.
+    /// </summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="firstSilo">Endpoint of the first silo, as in the development clustering.</param>
+    /// <param name="name">Name of the storage.</param>
+    public static ISiloBuilder AddGridDevelopmentStorage(this ISiloBuilder builder, IPEndPoint firstSilo, string name = GridConstants.RecordStorage)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(firstSilo);
+        builder.Services.AddKeyedSingleton<IGrainStorage>(name, (sp, _) => new DevelopmentGrainStorage(
+            firstSilo,
+            sp.GetRequiredService<IClusterMembershipService>(),
+            sp.GetRequiredService<IGridSiloServiceClient>(),
+            sp.GetRequiredService<Serializer>()));
+        return builder;
+    }
+
+    /// <summary>
+    /// What the grid needs of Orleans: a grain directory that survives the loss of a silo without destroying grains on
+    /// others (its waiting time is 0, since epochs fence, not the directory), quick detection of dead and frozen silos.
+    /// </summary>
+    private static void ConfigureForGrid(this ISiloBuilder builder)
+    {
+#pragma warning disable ORLEANSEXP003 // The distributed grain directory is marked experimental; with the default one a silo's death destroys grains on healthy silos.
+        builder.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+        builder.Services.Configure<GrainDirectoryOptions>(static directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+        builder.Services.Configure<ClusterMembershipOptions>(static membership =>
+        {
+            membership.ProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.MinProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.MaxProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.NumMissedProbesLimit = 2;
+        });
+    }
+}

@@ -1,0 +1,135 @@
+using Grid.Client.Contracts.Operator;
+using Grid.Formats.Mutations;
+using Grid.Replication.Copies;
+using Grid.Replication.Replica;
+using Grid.Silo.Copies;
+using Grid.Storage;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime.Services;
+using Orleans.Services;
+
+namespace Grid.Silo.Services;
+
+/// <summary>Answers other silos about this silo's copies.</summary>
+[Reentrant]
+internal sealed class GridSiloService(
+    GrainId id,
+    Orleans.Runtime.Silo silo,
+    ILoggerFactory loggers,
+    CopyHost host,
+    DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
+{
+    private const int DigestSliceEntries = 2048;
+    private const int DigestSliceBytes = 1 << 20;
+
+    public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
+
+    /// <summary>The same answer for this silo itself.</summary>
+    public static CopyPoll Poll(CopyHost host, int shard)
+    {
+        HostedCopy? hosted = host.Find(shard);
+        return hosted?.Use(copy => new CopyPoll(
+            true,
+            copy.Name.Silo,
+            copy.Name.CopyId,
+            (int)copy.State,
+            copy.Position.Epoch,
+            copy.Position.Offset,
+            copy.EpochSeen,
+            hosted.Primary is { IsDown: false })) ?? default;
+    }
+
+    public ValueTask<SiloCopies> GetCopiesAsync()
+    {
+        List<CopyStatus> copies = [];
+        List<PrimaryView> primaries = [];
+        foreach (HostedCopy hosted in host.All.OrderBy(hosted => hosted.Shard))
+        {
+            copies.Add(hosted.Use(copy => StatusOf(hosted, copy)));
+            if (hosted.Primary is { IsDown: false } primary)
+                primaries.Add(hosted.Use(_ => new PrimaryView(hosted.Shard, primary.Epoch, primary.LogEnd, primary.Committed, [.. primary.Record.InSync.Select(copy => copy.Silo)])));
+        }
+
+        return new(new SiloCopies { Copies = copies, Primaries = primaries });
+    }
+
+    public async ValueTask<CopyDigest?> DigestAsync(int shard)
+    {
+        if (host.Find(shard) is not { } hosted)
+            return null;
+        CopyDigest answer = new() { Shard = shard, Silo = host.Silo, IsPrimary = hosted.Primary is { IsDown: false } };
+        ContentDigest digest = new();
+        (ShardCopy copy, ShardSnapshot? scan, long offset) = hosted.Use(copy =>
+            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied));
+        if (scan is null)
+            return answer with { Problem = $"the copy is {copy.State}" };
+        try
+        {
+            while (hosted.Use(current => current == copy && scan.Next(digest, DigestSliceEntries, DigestSliceBytes)))
+                await Task.Yield();
+            return hosted.Copy == copy
+                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString() }
+                : answer with { Problem = "the copy was replaced meanwhile" };
+        }
+        finally
+        {
+            hosted.Use(_ =>
+            {
+                scan.Dispose();
+                return true;
+            });
+        }
+    }
+
+    public ValueTask<string?> DropReplicaAsync(int shard)
+    {
+        if (host.Find(shard) is not { } hosted)
+            return new($"silo {host.Silo} has no copy of shard {shard}");
+        if (hosted.Primary is { IsDown: false })
+            return new($"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped");
+        return new(host.Drop(hosted) ? null : $"the copy of shard {shard} has just been replaced; look at the status and try again");
+    }
+
+    public ValueTask<DevelopmentValue> ReadDevelopmentAsync(string key) => new(development.Read(key));
+
+    public ValueTask<long> WriteDevelopmentAsync(string key, byte[]? value, long tag) => new(development.Write(key, value, tag));
+
+    private static CopyStatus StatusOf(HostedCopy hosted, ShardCopy copy)
+    {
+        bool reigns = hosted.Primary is { IsDown: false };
+        ShardReplica? replica = reigns ? null : hosted.Replica;
+        LogPosition position = copy.Position;
+        return new CopyStatus
+        {
+            Shard = copy.Shard,
+            Silo = copy.Name.Silo,
+            CopyId = copy.Name.CopyId.ToString()[..8],
+            IsPrimary = reigns,
+            State = copy.State.ToString(),
+            Phase = reigns ? "Reigning" : (replica?.Phase ?? ReplicaPhase.Detached).ToString(),
+            Epoch = position.Epoch,
+            LogEnd = position.Offset,
+            Applied = copy.Applied,
+            Entries = copy.Store.Entries,
+            DataBytes = copy.Store.MemoryBytes,
+            LogBytes = copy.Log.Bytes,
+            LoadedEntries = replica?.Load?.Entries ?? 0,
+            LoadedWireBytes = replica?.Load?.WireBytes ?? 0,
+            LoadedRawBytes = replica?.Load?.RawBytes ?? 0,
+            Faulted = replica?.IsFaulted ?? false,
+        };
+    }
+}
+
+/// <summary>Reaches the service of a given silo.</summary>
+internal interface IGridSiloServiceClient : IGrainServiceClient<IGridSiloService>
+{
+    /// <summary>The service on <paramref name="silo"/>.</summary>
+    IGridSiloService At(SiloAddress silo);
+}
+
+internal sealed class GridSiloServiceClient(IServiceProvider services) : GrainServiceClient<IGridSiloService>(services), IGridSiloServiceClient
+{
+    public IGridSiloService At(SiloAddress silo) => GetGrainService(silo);
+}

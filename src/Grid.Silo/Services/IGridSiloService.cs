@@ -1,0 +1,76 @@
+using Grid.Client.Contracts.Operator;
+using Grid.Formats.Mutations;
+using Grid.Replication.Copies;
+using Grid.Replication.Records;
+using Grid.Replication.Takeover;
+using Orleans.Services;
+
+namespace Grid.Silo.Services;
+
+/// <summary>What silos ask each other about their copies, without any grain in between.</summary>
+[Alias("Grid.IGridSiloService")]
+internal interface IGridSiloService : IGrainService
+{
+    /// <summary>The silo's copy of a shard.</summary>
+    [Alias("Poll")]
+    ValueTask<CopyPoll> PollAsync(int shard);
+
+    /// <summary>All copies of the silo.</summary>
+    [Alias("GetCopies")]
+    ValueTask<SiloCopies> GetCopiesAsync();
+
+    /// <summary>The content digest of the silo's copy of a shard.</summary>
+    [Alias("Digest")]
+    ValueTask<CopyDigest?> DigestAsync(int shard);
+
+    /// <summary>Drops the silo's copy of a shard, unless it is the primary's.</summary>
+    [Alias("DropReplica")]
+    ValueTask<string?> DropReplicaAsync(int shard);
+
+    /// <summary>Reads a value of the development storage, which lives in the memory of the cluster's first silo.</summary>
+    [Alias("ReadDevelopment")]
+    ValueTask<DevelopmentValue> ReadDevelopmentAsync(string key);
+
+    /// <summary>Writes a value of the development storage if its tag is still <paramref name="tag"/>.</summary>
+    /// <returns>The new tag; 0 when the tag was another one.</returns>
+    [Alias("WriteDevelopment")]
+    ValueTask<long> WriteDevelopmentAsync(string key, byte[]? value, long tag);
+}
+
+/// <summary>A value of the development storage.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.DevelopmentValue")]
+internal readonly record struct DevelopmentValue([property: Id(0)] byte[]? Value, [property: Id(1)] long Tag);
+
+/// <summary>A silo's word about its copy of a shard.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.CopyPoll")]
+internal readonly record struct CopyPoll(
+    [property: Id(0)] bool Exists,
+    [property: Id(1)] string Silo,
+    [property: Id(2)] Guid CopyId,
+    [property: Id(3)] int State,
+    [property: Id(4)] long PositionEpoch,
+    [property: Id(5)] long PositionOffset,
+    [property: Id(6)] long EpochSeen,
+    [property: Id(7)] bool Reigns)
+{
+    public PolledCopy ToPolled() =>
+        new(new CopyName(Silo, CopyId), (CopyState)State, new LogPosition(PositionEpoch, PositionOffset), EpochSeen, Reigns);
+}
+
+/// <summary>A silo's copies, for the status.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.SiloCopies")]
+internal sealed record SiloCopies
+{
+    [Id(0)] public required IReadOnlyList<CopyStatus> Copies { get; init; }
+
+    [Id(1)] public required IReadOnlyList<PrimaryView> Primaries { get; init; }
+}
+
+/// <summary>What a primary knows of its shard, for the status.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.PrimaryView")]
+internal sealed record PrimaryView(
+    [property: Id(0)] int Shard,
+    [property: Id(1)] long Epoch,
+    [property: Id(2)] long LogEnd,
+    [property: Id(3)] long Committed,
+    [property: Id(4)] IReadOnlyList<string> InSync);

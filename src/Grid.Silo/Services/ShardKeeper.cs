@@ -1,0 +1,97 @@
+using Grid.Replication.Primary;
+using Grid.Silo.Grains;
+using Grid.Silo.Records;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Grid.Silo.Services;
+
+/// <summary>
+/// Sees to it that every shard has a primary: bootstraps the cluster once, then wakes the shards that have none when the
+/// cluster changes, and looks after them from time to time. Every silo keeps a like share of the shards.
+/// </summary>
+internal sealed partial class ShardKeeper(
+    ClusterBootstrap bootstrap,
+    SiloMembership membership,
+    IGrainFactory grains,
+    IOptions<GridOptions> options,
+    ILogger<ShardKeeper> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _running = Task.CompletedTask;
+
+    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(ShardKeeper), ServiceLifecycleStage.Active, StartAsync, StopAsync);
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task StartAsync(CancellationToken cancellation)
+    {
+        await bootstrap.CheckAsync();
+        _running = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
+    }
+
+    private async Task StopAsync(CancellationToken cancellation)
+    {
+        await _stopping.CancelAsync();
+        await _running.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task RunAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await bootstrap.RunAsync(stopping);
+            await Task.WhenAll(KeepAsync(stopping), WatchAsync(stopping));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            LogStopped();
+        }
+    }
+
+    private async Task WatchAsync(CancellationToken stopping)
+    {
+        await foreach (ClusterMembershipSnapshot _ in membership.Updates.WithCancellation(stopping))
+            await EnsureMineAsync(stopping);
+    }
+
+    private async Task KeepAsync(CancellationToken stopping)
+    {
+        using PeriodicTimer timer = new(LookPeriod);
+        while (await timer.WaitForNextTickAsync(stopping))
+            await EnsureMineAsync(stopping);
+    }
+
+    private Task EnsureMineAsync(CancellationToken stopping)
+    {
+        IReadOnlyList<string> active = membership.Current.Active;
+        IEnumerable<int> mine = Enumerable.Range(0, options.Value.ShardCount)
+            .Where(shard => ReplicaPlacement.Rank(shard, active).FirstOrDefault() == membership.Local);
+        return Parallel.ForEachAsync(mine, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = stopping }, EnsureAsync);
+    }
+
+    private async ValueTask EnsureAsync(int shard, CancellationToken stopping)
+    {
+        try
+        {
+            string? problem = await grains.GetGrain<IShardReplicationGrain>(shard).EnsureAsync();
+            if (problem is not null)
+                LogProblem(problem);
+        }
+        catch (Exception failure) when (!stopping.IsCancellationRequested)
+        {
+            LogUnreachable(failure, shard);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private partial void LogProblem(string problem);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the primary could not be reached; it is looked after again")]
+    private partial void LogUnreachable(Exception failure, int shard);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The silo stops; shards are looked after by others")]
+    private partial void LogStopped();
+}

@@ -1,0 +1,70 @@
+using Grid.Replication.Records;
+using Grid.Replication.Takeover;
+using Grid.Silo.Copies;
+using Grid.Silo.Records;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Grid.Silo.Services;
+
+/// <summary>Finds out what is to become of a shard: reads its record and asks the silos of its in-sync set.</summary>
+internal sealed partial class ShardPolls(
+    ShardRecordStore records,
+    IGridSiloServiceClient silos,
+    SiloMembership membership,
+    CopyHost host,
+    IOptions<GridOptions> options,
+    ILogger<ShardPolls> logger)
+{
+    /// <summary>Decides from the record and the copies that answer in time.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="ignoreLocalReign">True for a grain that is about to take over on this silo: who reigned here before it does not any more.</param>
+    /// <exception cref="GridRecordMissingException">There is no record.</exception>
+    public async Task<(TakeoverPlan Plan, StoredRecord Stored)> DecideAsync(int shard, bool ignoreLocalReign = false)
+    {
+        StoredRecord stored = await records.ReadAsync(shard) ?? throw new GridRecordMissingException(shard);
+        SiloMembership.View view = membership.Current;
+        ShardRecord record = stored.Record;
+        PolledCopy[] polled = await PollAsync(record, view, ignoreLocalReign);
+        return (TakeoverPlan.Decide(record, polled, view.Alive, view.Active), stored);
+    }
+
+    private async Task<PolledCopy[]> PollAsync(ShardRecord record, SiloMembership.View view, bool ignoreLocalReign)
+    {
+        Task<CopyPoll>[] polls = [.. record.InSync.Select(copy => copy.Silo).Distinct().Where(view.Alive.Contains).Select(silo => PollAsync(record.Shard, silo))];
+        CopyPoll[] answers = await Task.WhenAll(polls);
+        return [.. answers
+            .Where(answer => answer.Exists)
+            .Select(answer => answer with { Reigns = answer.Reigns && !(ignoreLocalReign && answer.Silo == host.Silo) })
+            .Select(answer => answer.ToPolled())];
+    }
+
+    private async Task<CopyPoll> PollAsync(int shard, string silo)
+    {
+        if (silo == host.Silo)
+            return GridSiloService.Poll(host, shard);
+        try
+        {
+            return await silos.At(SiloAddress.FromParsableString(silo)).PollAsync(shard).AsTask()
+                .WaitAsync(TimeSpan.FromMilliseconds(options.Value.PollTimeoutMs));
+        }
+        catch (Exception failure) when (failure is TimeoutException or OrleansException)
+        {
+            LogNoAnswer(shard, silo, failure.Message);
+            return default;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: silo {Silo} does not answer about its copy: {Reason}")]
+    private partial void LogNoAnswer(int shard, string silo, string reason);
+}
+
+/// <summary>A shard whose record should be there and is not: unavailable, never "new".</summary>
+public sealed class GridRecordMissingException : Exception
+{
+    internal GridRecordMissingException(int shard)
+        : base($"Shard {shard} has no record in the record storage. It was made when the cluster was bootstrapped; restore the storage.") => Shard = shard;
+
+    /// <summary>The shard.</summary>
+    public int Shard { get; }
+}
