@@ -32,7 +32,7 @@ public sealed record StreamsBenchOptions
 
 /// <summary>One provider's figures.</summary>
 /// <param name="Provider">"grid" or "memory".</param>
-/// <param name="Throughputs">One for each size, then one for small items.</param>
+/// <param name="Throughputs">One for each size that the provider can carry, then one for small items.</param>
 /// <param name="Latencies">One for each rate.</param>
 public sealed record StreamsBenchProvider(
     string Provider,

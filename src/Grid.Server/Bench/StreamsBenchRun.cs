@@ -10,6 +10,9 @@ namespace Grid.Server.Bench;
 /// <summary>The measurements, made from the producing silo.</summary>
 internal sealed class StreamsBenchRun
 {
+    /// <summary>Memory streams keep an item in blocks of 1 MiB; one that does not fit blocks its queue for good.</summary>
+    private const int MemoryStreamItemBytesMax = 1 << 20;
+
     private readonly IGrainFactory _grains;
     private readonly SiloAddress _consumer;
     private readonly StreamsBenchOptions _options;
@@ -33,11 +36,12 @@ internal sealed class StreamsBenchRun
         SiloAddress other = (await silo.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).GetHosts(true, cancellationToken))
             .Keys.Single(s => !s.Equals(own));
         var run = new StreamsBenchRun(silo.GetRequiredService<IGrainFactory>(), other, options, progress);
-        var grid = new Source<PooledBuffer>(silo, StreamsBenchSilo.GridProvider, MakePooled, long.MaxValue, long.MaxValue);
+        var grid = new Source<PooledBuffer>(silo, StreamsBenchSilo.GridProvider, MakePooled, int.MaxValue, long.MaxValue, long.MaxValue);
         var memory = new Source<byte[]>(
             silo,
             StreamsBenchSilo.MemoryProvider,
             MakeArray,
+            MemoryStreamItemBytesMax,
             options.MemoryStreamBytesMax,
             options.MemoryStreamItemsMax);
         return new StreamsBenchReport(
@@ -63,7 +67,7 @@ internal sealed class StreamsBenchRun
     private async Task<StreamsBenchProvider> MeasureAsync<T>(Source<T> source, CancellationToken cancellationToken)
     {
         var throughputs = new List<StreamsBenchThroughput>();
-        foreach (int size in _options.Sizes)
+        foreach (int size in _options.Sizes.Where(s => s < source.ItemBytesMax))
             throughputs.Add(await ThroughputAsync(source, size, _options.Outstanding, cancellationToken));
         throughputs.Add(await ThroughputAsync(source, _options.SmallSize, Math.Max(_options.Outstanding, 256), cancellationToken));
 
@@ -196,11 +200,20 @@ internal sealed class StreamsBenchRun
     }
 
     /// <summary>One provider with items of its kind.</summary>
-    private sealed class Source<T>(IServiceProvider silo, string provider, Func<int, T> make, long bytesMax, long itemsMax)
+    private sealed class Source<T>(
+        IServiceProvider silo,
+        string provider,
+        Func<int, T> make,
+        int itemBytesMax,
+        long bytesMax,
+        long itemsMax)
     {
         public string Provider => provider;
 
         public IStreamProvider Streams { get; } = silo.GetRequiredKeyedService<IStreamProvider>(provider);
+
+        /// <summary>Items must be smaller than this.</summary>
+        public int ItemBytesMax => itemBytesMax;
 
         public long BytesMax => bytesMax;
 
