@@ -64,26 +64,33 @@ internal sealed class Lane(QueueId id) : IQueueAdapterReceiver, IQueueCache, ISt
     [Obsolete("Orleans calls the overload with a cancellation token.")]
     public Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount) => GetQueueMessagesAsync(maxCount, default);
 
-    /// <summary>Waits for the bell. An empty answer, after a nudge, makes the agent look for streams to forget.</summary>
+    /// <summary>
+    /// Waits for the bell. An empty answer, after a nudge, makes the agent look for streams to forget; so does the end of
+    /// the lane, which the agent would take for an error if it were told by an exception.
+    /// </summary>
     public async Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken)
     {
         _stream?.OnAgentIdle();
-        while (true)
+        try
         {
-            Signal signal = await _signals.Reader.ReadAsync(cancellationToken);
-            if (signal == Signal.Nudge)
+            while (await _signals.Reader.ReadAsync(cancellationToken) == Signal.Bell)
             {
-                Volatile.Write(ref _nudges, 0);
-                return [];
-            }
+                if (_stream is not { } stream)
+                    continue;
 
-            if (_stream is { } stream)
-            {
                 // The agent is through with the list before it reads again.
                 _heard[0] = new Bell(stream);
                 return _heard;
             }
+
+            Volatile.Write(ref _nudges, 0);
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return [];
+        }
+
+        return [];
     }
 
     /// <inheritdoc/>

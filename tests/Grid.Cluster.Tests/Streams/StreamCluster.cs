@@ -48,15 +48,16 @@ internal sealed class StreamCluster : IAsyncDisposable
     }
 
     /// <summary>The stream as silo number <paramref name="silo"/> produces it, from outside of any grain.</summary>
-    public IAsyncStream<T> StreamFrom<T>(int silo, string key) =>
-        ServicesOf(silo).GetRequiredKeyedService<IStreamProvider>(Provider).GetStream<T>(IdOf(key));
+    public IAsyncStream<PooledBuffer> StreamFrom(int silo, string key) => StreamFrom(silo, IdOf(key));
 
-    public IAsyncStream<PooledBuffer> StreamFrom(int silo, string key) => StreamFrom<PooledBuffer>(silo, key);
+    public IAsyncStream<PooledBuffer> StreamFrom(int silo, StreamId id) =>
+        ServicesOf(silo).GetRequiredKeyedService<IStreamProvider>(Provider).GetStream<PooledBuffer>(id);
 
     public IGridStreamControl ControlOf(int silo) => ServicesOf(silo).GetRequiredKeyedService<IGridStreamControl>(Provider);
 
     public static StreamId IdOf(string key) => StreamId.Create(SinkGrain.Namespace, key);
 
+    /// <summary>A stream in a namespace to which no grain class subscribes.</summary>
     public static StreamId UnconsumedIdOf(string key) => StreamId.Create("nobody", key);
 
     public IServiceProvider ServicesOf(int silo) => _cluster.GetSiloServiceProvider(Silos[silo].SiloAddress);
@@ -80,6 +81,8 @@ internal sealed class StreamCluster : IAsyncDisposable
     }
 
     public Task DeactivateSinkAsync(string key) => _cluster.DeactivateAsync(GetGrain<ISinkGrain>(key));
+
+    public Task StopAsync(InProcessSiloHandle silo) => _cluster.StopSiloAsync(silo);
 
     /// <summary>Ends a silo as a crash would: no goodbyes.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
