@@ -246,7 +246,8 @@ public sealed class RdbReaderTests
     {
         using RdbReader reader = new(new RdbIgnorer());
         reader.Feed(Encoding.ASCII.GetBytes("REDIS0010"));
-        byte[] entries = Enumerable.Range(0, 1000).SelectMany(i => new RdbBytes("").Key(0, $"key{i}").String(Samples.Text(300, 1)).WithoutEnd()).ToArray();
+        byte[] value = Samples.Text(300);
+        byte[] entries = Enumerable.Range(0, 1000).SelectMany(i => new RdbBytes("").Key(0, $"key{i}").String(value).WithoutEnd()).ToArray();
         reader.Feed(entries.AsSpan(0, 700));
         reader.Feed(entries.AsSpan(700));
         long before = GC.GetAllocatedBytesForCurrentThread();
