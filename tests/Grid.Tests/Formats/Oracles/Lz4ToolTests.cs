@@ -20,6 +20,7 @@ public sealed class Lz4ToolTests
         { "text", 65_537 },
         { "mixed", 3_000_000 },
         { "random", 1_000_000 },
+        { "text, noise, text", 6_000_000 },
     };
 
     [Theory]
@@ -152,6 +153,7 @@ public sealed class Lz4ToolTests
     {
         "text" => Samples.Text(length),
         "random" => Samples.RandomBytes(length),
+        "text, noise, text" => [.. Samples.Text(length / 6), .. Samples.RandomBytes(length / 2), .. Samples.Text(length / 3)],
         _ => Samples.Mixed(length),
     };
 }

@@ -207,6 +207,36 @@ public sealed class VcsFrameWriterTests
     }
 
     [Fact]
+    public void Compression_backs_off_while_the_content_is_incompressible_and_comes_back()
+    {
+        ArrayBufferWriter<byte> sink = new();
+        using VcsFrameWriter writer = new(sink, VcsStreamKind.Commands, Lz4FrameSettings.Commands);
+        byte[] text = Samples.Text(300_000);
+        byte[] noise = Samples.RandomBytes(3_000_000);
+        writer.Write(text);
+        Assert.False(writer.IsBackingOff);
+        writer.Write(noise);
+        writer.Flush();
+        Assert.True(writer.IsBackingOff);
+
+        // Small flushed batches of text that repeats: the first ones are stored, then a trial shows that it pays again.
+        int batches = 0;
+        for (; writer.IsBackingOff; batches++)
+        {
+            writer.Write(text.AsSpan(0, 1000));
+            writer.Flush();
+        }
+
+        Assert.InRange(batches, 1, (8 << 20) / 1000 + 1);
+        long before = writer.WireBytes;
+        writer.Write(text);
+        writer.Finish();
+        Assert.InRange(writer.WireBytes - before, 1, text.Length * 3 / 4);
+        byte[] expected = [.. text, .. noise, .. Enumerable.Repeat(text[..1000], batches).SelectMany(b => b), .. text];
+        Assert.True(VcsTesting.Read(sink.WrittenSpan.ToArray(), kind: VcsStreamKind.Commands).Output.AsSpan().SequenceEqual(expected));
+    }
+
+    [Fact]
     public void Writing_allocates_nothing_once_warm()
     {
         byte[] content = Samples.Mixed(1 << 20);
