@@ -1,0 +1,64 @@
+using Grid.Client.Hosting;
+using Grid.Client.Keyspaces;
+using Grid.Client.Pipelines;
+using Grid.Client.Serialization;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Orleans.Serialization;
+
+namespace Grid.Client;
+
+/// <summary>Brings <see cref="IGrid"/> into a host.</summary>
+public static class GridClientExtensions
+{
+    /// <summary>
+    /// Registers <see cref="IGrid"/> in a host that is an Orleans client (<c>UseOrleansClient</c>). Nothing is sent before the
+    /// first call on a keyspace.
+    /// </summary>
+    /// <param name="builder">The client's builder.</param>
+    /// <param name="configure">Changes the options; they are validated when the host starts.</param>
+    public static IClientBuilder AddGridClient(this IClientBuilder builder, Action<GridClientOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddGridClient(configure);
+        return builder;
+    }
+
+    /// <summary>As <see cref="AddGridClient(IClientBuilder, Action{GridClientOptions}?)"/>, for a host whose Orleans client is set up elsewhere.</summary>
+    /// <param name="builder">The host's builder.</param>
+    /// <param name="configure">Changes the options; they are validated when the host starts.</param>
+    public static IHostApplicationBuilder AddGridClient(this IHostApplicationBuilder builder, Action<GridClientOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddGridClient(configure);
+        return builder;
+    }
+
+    /// <summary>
+    /// Registers <see cref="IGrid"/> over the <see cref="IGrainFactory"/> of the container: that of an Orleans client, or, in a
+    /// silo, the silo's own. May be called more than once; the options add up.
+    /// </summary>
+    /// <param name="services">The container.</param>
+    /// <param name="configure">Changes the options; they are validated when the host starts.</param>
+    public static IServiceCollection AddGridClient(this IServiceCollection services, Action<GridClientOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        OptionsBuilder<GridClientOptions> options = services.AddOptions<GridClientOptions>().ValidateOnStart();
+        if (configure is not null)
+            options.Configure(configure);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GridClientOptions>, GridClientOptionsValidator>());
+        services.TryAddSingleton<IGrid>(static provider => Make(provider));
+        return services;
+    }
+
+    private static GridClient Make(IServiceProvider provider)
+    {
+        GridClientOptions options = provider.GetRequiredService<IOptions<GridClientOptions>>().Value;
+        OrleansTransport transport = new(provider.GetRequiredService<IGrainFactory>());
+        TimeProvider time = provider.GetService<TimeProvider>() ?? TimeProvider.System;
+        OperationDispatcher dispatcher = new(options, transport, transport, time, ThreadPoolWorkQueue.Instance, new Random());
+        return new GridClient(dispatcher, options.Serializer ?? new OrleansGridSerializer(provider.GetRequiredService<Serializer>()));
+    }
+}

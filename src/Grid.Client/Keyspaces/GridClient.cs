@@ -1,0 +1,18 @@
+using Grid.Client.Pipelines;
+
+namespace Grid.Client.Keyspaces;
+
+/// <summary>The grid over one dispatcher.</summary>
+internal sealed class GridClient(OperationDispatcher dispatcher, IGridSerializer serializer) : IGrid, IAsyncDisposable
+{
+    public IKeyspace GetKeyspace(string name, KeyspaceOptions? options) => new Keyspace(new KeyspaceCalls(dispatcher, name, options));
+
+    public IKeyspace<TKey, TValue> GetKeyspace<TKey, TValue>(string name, KeyspaceOptions? options)
+        where TKey : notnull
+    {
+        KeyspaceCalls calls = new(dispatcher, name, options);
+        return new TypedKeyspace<TKey, TValue>(calls, new Keyspace(calls), options?.Serializer ?? serializer);
+    }
+
+    public ValueTask DisposeAsync() => dispatcher.DisposeAsync();
+}

@@ -1,0 +1,19 @@
+using Grid.Formats.Operations;
+
+namespace Grid.Client.Operations;
+
+/// <summary>What a call asks of the shard, with every default filled in.</summary>
+/// <param name="Durability">What the acknowledgement of a write promises.</param>
+/// <param name="ReadMode">What a read promises.</param>
+/// <param name="TimeoutMs">How long the call may take, in milliseconds.</param>
+internal readonly record struct CallSettings(Durability Durability, ReadMode ReadMode, int TimeoutMs)
+{
+    /// <summary>True if operations with these and with <paramref name="other"/> may travel in one batch.</summary>
+    public bool SharesBatchWith(in CallSettings other) => Durability == other.Durability && ReadMode == other.ReadMode;
+
+    /// <summary>The durability's number on the wire.</summary>
+    public WriteDurability WireDurability => Durability == Durability.Primary ? WriteDurability.Primary : WriteDurability.Replicated;
+
+    /// <summary>True if reads need no lease.</summary>
+    public bool Committed => ReadMode == ReadMode.Primary;
+}

@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+using Grid.Formats.Buffers;
+
+namespace Grid.Client.Pipelines;
+
+/// <summary>One call that carries a batch: holds a reference to its blob until the answer is there.</summary>
+internal sealed class Attempt(ShardPipeline pipeline)
+{
+    private ConfiguredValueTaskAwaitable<PooledBuffer>.ConfiguredValueTaskAwaiter _awaiter;
+    private Action? _completed;
+
+    /// <summary>What it carries.</summary>
+    public Batch Batch { get; private set; } = null!;
+
+    /// <summary>The blob, with a reference of the call's own.</summary>
+    public PooledBuffer Request { get; private set; } = null!;
+
+    /// <summary>The reign under which the batch is numbered in this call.</summary>
+    public long Epoch { get; private set; }
+
+    /// <summary>Prepares to carry <paramref name="batch"/>.</summary>
+    public void Prepare(Batch batch, long epoch)
+    {
+        Batch = batch;
+        Epoch = epoch;
+        Request = batch.Request.Retain();
+    }
+
+    /// <summary>Hands the blob over.</summary>
+    public void Start(IShardTransport transport, int shard)
+    {
+        try
+        {
+#pragma warning disable CA2012 // Consumed once: in End.
+            _awaiter = transport.ExecuteAsync(shard, Request).ConfigureAwait(false).GetAwaiter();
+#pragma warning restore CA2012
+        }
+        catch (Exception e)
+        {
+            pipeline.OnFault(this, e, handedOver: false);
+            return;
+        }
+
+        if (_awaiter.IsCompleted)
+            End(onPump: true);
+        else
+            _awaiter.UnsafeOnCompleted(_completed ??= () => End(onPump: false));
+    }
+
+    /// <summary>Lets go of everything.</summary>
+    public void Clear()
+    {
+        Batch = null!;
+        Request = null!;
+        _awaiter = default;
+    }
+
+    private void End(bool onPump)
+    {
+        PooledBuffer reply;
+        try
+        {
+            reply = _awaiter.GetResult();
+        }
+        catch (Exception e)
+        {
+            pipeline.OnFault(this, e, handedOver: true);
+            return;
+        }
+
+        pipeline.OnReply(this, reply, onPump);
+    }
+}

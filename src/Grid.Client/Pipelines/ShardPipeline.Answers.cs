@@ -1,0 +1,257 @@
+using Grid.Client.Operations;
+using Grid.Formats.Binary;
+using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+
+namespace Grid.Client.Pipelines;
+
+/// <summary>What comes back.</summary>
+internal partial class ShardPipeline
+{
+    /// <summary>Takes the answer to a call.</summary>
+    /// <param name="attempt">The call.</param>
+    /// <param name="reply">The reply blob, the receiver's reference with it.</param>
+    /// <param name="onPump">True on the pump's own stack, where callers' code must not run.</param>
+    public void OnReply(Attempt attempt, PooledBuffer reply, bool onPump)
+    {
+        Batch? deliver = null;
+        CompletionRun? over = null;
+        ReplyHeader header = default;
+        bool pump;
+        lock (_gate)
+        {
+            Batch batch = attempt.Batch;
+            bool current = EndAttempt(attempt, answered: true);
+            if (current)
+            {
+                string message = "";
+                try
+                {
+                    header = ReplyHeader.Read(reply.Span);
+                    if (header.Status != BatchStatus.Ok)
+                        message = ReplyHeader.ReadMessage(reply.Span);
+                    else if (header.Count != batch.Count)
+                        throw new MalformedException($"A reply with {header.Count} results to {batch.Count} operations.");
+                }
+                catch (MalformedException e)
+                {
+                    header = new ReplyHeader(BatchStatus.Malformed, 0, 0, 0);
+                    message = e.Message;
+                    batch.IsUnknown = true;
+                }
+
+                if (header.Status == BatchStatus.Ok)
+                    deliver = Answered(batch);
+                else
+                    Refused(batch, header, message, ref over);
+            }
+
+            EndUse(batch);
+            if (_epochToCome != 0)
+                TrySwitchEpoch(_dispatcher.Clock.NowMs, ref over);
+            pump = WantsPump();
+        }
+
+        if (pump)
+            _dispatcher.Work.Queue(this);
+        if (deliver is not null)
+            Deliver(deliver, reply, onPump);
+        reply.ReleaseReceived();
+        over?.StartElsewhere();
+    }
+
+    /// <summary>Takes the end of a call without an answer.</summary>
+    /// <param name="attempt">The call.</param>
+    /// <param name="fault">Why.</param>
+    /// <param name="handedOver">False if the request cannot have left.</param>
+    public void OnFault(Attempt attempt, Exception fault, bool handedOver)
+    {
+        CompletionRun? over = null;
+        bool pump;
+        lock (_gate)
+        {
+            Batch batch = attempt.Batch;
+            bool applicable = attempt.Epoch != 0 && handedOver;
+            if (EndAttempt(attempt, answered: !handedOver))
+            {
+                batch.IsUnknown |= applicable;
+                _trouble = new Trouble(null, fault.Message, fault);
+                batch.NeedsSend = batch.AttemptsOut == 0;
+                Stop();
+            }
+
+            EndUse(batch);
+            if (_epochToCome != 0)
+                TrySwitchEpoch(_dispatcher.Clock.NowMs, ref over);
+            pump = WantsPump();
+        }
+
+        if (pump)
+            _dispatcher.Work.Queue(this);
+        over?.StartElsewhere();
+    }
+
+    /// <summary>Books a call as come back; false if its batch waits for nothing under that number any more.</summary>
+    private bool EndAttempt(Attempt attempt, bool answered)
+    {
+        Batch batch = attempt.Batch;
+        bool current = !batch.IsDone && attempt.Epoch == _epoch && batch.Number != 0;
+        batch.AttemptsOut--;
+        if (answered)
+        {
+            // Without an answer the reference is never ended: nothing tells when the bytes have left.
+            if (ReferenceEquals(attempt.Request, batch.Request))
+                batch.Lent--;
+            attempt.Request.Release();
+        }
+
+        attempt.Clear();
+        _freeAttempts.Push(attempt);
+        return current;
+    }
+
+    private Batch Answered(Batch batch)
+    {
+        batch.Users++;
+        MarkDone(batch);
+        _refusals = 0;
+        _trouble = null;
+        if (_probing)
+        {
+            _probing = false;
+            _resending = _unanswered > 0;
+        }
+
+        return batch;
+    }
+
+    /// <summary>Hands each result to whoever waits for it. Outside of the lock: the entries are this thread's now.</summary>
+    private void Deliver(Batch batch, PooledBuffer reply, bool onPump)
+    {
+        CompletionRun over = CompletionRun.Rent(_dispatcher.Work);
+        int i = 0;
+        try
+        {
+            SpanReader reader = new(reply.Span);
+            reader.Read(ReplyHeader.Length);
+            for (; i < batch.Count; i++)
+            {
+                OperationResult result = OperationResult.Read(ref reader);
+                BatchEntry entry = batch.Entries[i];
+                if (entry.Operation is { } operation && operation.Accept(entry.Index, _shard, result))
+                    over.Add(operation);
+            }
+        }
+        catch (MalformedException e)
+        {
+            for (; i < batch.Count; i++)
+            {
+                BatchEntry entry = batch.Entries[i];
+                if (entry.Operation is { } operation && operation.Fail(entry.Index, Undecidable(operation, e.Message, e)))
+                    over.Add(operation);
+            }
+        }
+
+        _dispatcher.Release(batch.Count, batch.Bytes);
+        lock (_gate)
+            EndUse(batch);
+        if (onPump)
+            over.StartElsewhere();
+        else
+            over.Start();
+    }
+
+    private void Refused(Batch batch, in ReplyHeader header, string message, ref CompletionRun? over)
+    {
+        switch (header.Status)
+        {
+            case BatchStatus.EpochChanged when header.Epoch > _epoch:
+                batch.NeedsSend = true;
+                _epochToCome = Math.Max(_epochToCome, header.Epoch);
+                break;
+            case BatchStatus.EpochChanged or BatchStatus.NotPrimary or BatchStatus.Unavailable or BatchStatus.Overloaded:
+                batch.NeedsSend = true;
+                _trouble = new Trouble(header.Status, message, null);
+                Stop();
+                break;
+            case BatchStatus.ResendFrom when header.Argument >= 1 && header.Argument <= batch.Number:
+                ResendFrom(header.Argument, batch);
+                break;
+            case BatchStatus.ResendFrom or BatchStatus.Indeterminate:
+                // The shard is past this number. Another call with the batch may still bring what it did.
+                batch.IsUnknown = true;
+                if (batch.AttemptsOut == 0)
+                    EndUndecided(batch, message, ref over);
+                break;
+            default:
+                FailAll(batch, header.Status, message, ref over);
+                break;
+        }
+    }
+
+    /// <summary>The shard misses <paramref name="number"/> and what follows, and has dropped <paramref name="refused"/>.</summary>
+    private void ResendFrom(long number, Batch refused)
+    {
+        refused.NeedsSend = true;
+        long now = _dispatcher.Clock.NowMs;
+        for (long n = Math.Max(number, _low); n < refused.Number; n++)
+        {
+            Batch batch = _window[n % _window.Length]!;
+            batch.NeedsSend |= !batch.IsDone && (batch.AttemptsOut == 0 || now - batch.LastSentMs >= 4 * PipelineSettings.TickMs);
+        }
+
+        _trouble = new Trouble(BatchStatus.ResendFrom, "batches are lost on the way", null);
+        Stop();
+    }
+
+    /// <summary>The batch was applied, or not, and its results are lost: writes are indeterminate, reads are asked again first.</summary>
+    private void EndUndecided(Batch batch, string message, ref CompletionRun? over)
+    {
+        LaterEffects later = new();
+        for (long n = batch.Number; n < _next; n++)
+            later.Add(_window[n % _window.Length]!, reads: n > batch.Number);
+        Batch? reads = Salvage(batch, later, message, ref over);
+        if (reads is not null)
+            PutFirst(reads, reads);
+        GiveUp(batch);
+    }
+
+    private void FailAll(Batch batch, BatchStatus status, string message, ref CompletionRun? over)
+    {
+        bool unknown = IsOutcomeUnknown(batch);
+        foreach (ref readonly BatchEntry entry in batch.Entries.AsSpan(0, batch.Count))
+        {
+            if (entry.Operation is not { IsOver: false } operation)
+                continue;
+            GridException error = unknown && operation.IsWrite
+                ? Undecidable(operation, message, null)
+                : new GridException(
+                    $"Shard {_shard} could not read a request, or this client its answer ({status}): {message} " +
+                    "Silo and client are probably of different versions; nothing was changed.")
+                { Shard = _shard, Keyspace = operation.Keyspace };
+            Fail(operation, entry.Index, error, ref over);
+        }
+
+        GiveUp(batch);
+    }
+
+    private void Fail(PendingOperation operation, int index, Exception error, ref CompletionRun? over)
+    {
+        if (!operation.Fail(index, error))
+            return;
+        over ??= CompletionRun.Rent(_dispatcher.Work);
+        over.Add(operation);
+    }
+
+    /// <summary>Stops sending for a pause; already stopped, the pause stays as it is.</summary>
+    private void Stop()
+    {
+        _probing = true;
+        if (_resumeAtMs != 0)
+            return;
+        int doublings = Math.Min(_refusals++, 20);
+        long pause = Math.Min((long)_settings.RetryDelayMinMs << doublings, _settings.RetryDelayMaxMs);
+        pause = (pause / 2) + (long)(_dispatcher.NextJitter() * ((pause / 2) + 1));
+        _resumeAtMs = _dispatcher.Clock.NowMs + Math.Max(pause, 1);
+    }
+}
