@@ -71,14 +71,13 @@ public sealed class SnapshotReader : IDisposable
         {
             _frame.ValidateEnd([]);
             Rdb().Complete();
+            _assembler.Complete(RawBytes);
         }
         catch (PayloadException e)
         {
             _error = e;
             throw;
         }
-
-        _assembler.Complete(RawBytes);
     }
 
     /// <summary>Gives the buffers back.</summary>

@@ -17,8 +17,8 @@ namespace Grid.Formats.Vcs;
 /// </para>
 /// <para>
 /// When the sink throws, the frame has a hole: the writer stays failed, and every further call but <see cref="Reset"/> and
-/// <see cref="Dispose"/> throws <see cref="InvalidOperationException"/>. Nothing is allocated after construction.
-/// Not thread-safe.
+/// <see cref="Dispose"/> throws <see cref="InvalidOperationException"/>. Nothing is allocated per call; the block encoder is
+/// made anew by <see cref="Reset"/> and when compression resumes after a pause. Not thread-safe.
 /// </para>
 /// </remarks>
 public sealed class VcsFrameWriter : IDisposable
@@ -28,7 +28,7 @@ public sealed class VcsFrameWriter : IDisposable
 
     private readonly VcsStreamKind _kind;
     private readonly Lz4FrameSettings _settings;
-    private readonly Lz4ChainEncoder _encoder = new();
+    private readonly Lz4BlockEncoder _encoder = new();
     private readonly XxHash32? _content;
     private IBufferWriter<byte> _sink;
     private State _state;
@@ -58,6 +58,12 @@ public sealed class VcsFrameWriter : IDisposable
 
     /// <summary>The number of bytes given to the sink, envelope included.</summary>
     public long WireBytes { get; private set; }
+
+    /// <summary>
+    /// Whether compression is paused because the content of late did not get smaller. Blocks are stored as they are then, and
+    /// tried again after 1 to 8 MiB.
+    /// </summary>
+    public bool IsBackingOff => _encoder.IsBackingOff;
 
     /// <summary>Sends what is written from now on elsewhere, for sinks that hold one batch each.</summary>
     public void Redirect(IBufferWriter<byte> sink)

@@ -1,0 +1,111 @@
+using Grid.Silo;
+using Grid.Silo.Copies;
+using Grid.Silo.Services;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.Storage;
+using Orleans.TestingHost;
+
+namespace Grid.Cluster.Tests.Replication;
+
+/// <summary>Silos of the grid in this process, whose records outlive them all, and which find out quickly that one is dead.</summary>
+internal sealed class GridCluster : IAsyncDisposable
+{
+    private readonly InProcessTestCluster _cluster;
+
+    private GridCluster(InProcessTestCluster cluster, int shards)
+    {
+        _cluster = cluster;
+        Shards = shards;
+    }
+
+    public int Shards { get; }
+
+    public IClusterClient Client => _cluster.Client;
+
+    public IReadOnlyList<InProcessSiloHandle> Silos => _cluster.Silos;
+
+    public static async Task<GridCluster> StartAsync(short silos, Action<GridOptions> configure)
+    {
+        TestRecordStorage records = new();
+        GridOptions options = new();
+        configure(options);
+        InProcessTestClusterBuilder builder = new(silos);
+        builder.Options.ConfigureFileLogging = false;
+#pragma warning disable ORLEANSEXP003 // The directory that the design asks for.
+        builder.Options.UseDistributedGrainDirectory = true;
+#pragma warning restore ORLEANSEXP003
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddKeyedSingleton<IGrainStorage>(GridConstants.RecordStorage, records);
+            silo.AddGrid(o =>
+            {
+                configure(o);
+                o.BootstrapSilos = silos;
+            });
+            silo.Configure<ClusterMembershipOptions>(o =>
+                o.ProbeTimeout = o.MinProbeTimeout = o.MaxProbeTimeout = TimeSpan.FromMilliseconds(500));
+            silo.ConfigureLogging(logging =>
+            {
+                logging.SetMinimumLevel(LogLevel.Warning);
+                logging.AddFilter("Grid", Environment.GetEnvironmentVariable("GRID_TEST_LOG") is null ? LogLevel.Warning : LogLevel.Information);
+                logging.AddSimpleConsole(console => console.TimestampFormat = "HH:mm:ss.fff ");
+            });
+        });
+        InProcessTestCluster cluster = builder.Build();
+        await cluster.DeployAsync();
+        return new GridCluster(cluster, options.ShardCount);
+    }
+
+    /// <summary>Ends a silo as a crash would: no goodbyes.</summary>
+    public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
+
+    public Task<InProcessSiloHandle> StartSiloAsync() => _cluster.StartAdditionalSiloAsync();
+
+    public IServiceProvider ServicesOf(InProcessSiloHandle silo) => _cluster.GetSiloServiceProvider(silo.SiloAddress);
+
+    /// <summary>All copies of a shard, as the silos hold them.</summary>
+    public IEnumerable<HostedCopy> CopiesOf(int shard) =>
+        Silos.Select(silo => ServicesOf(silo).GetRequiredService<CopyHost>().Find(shard)).OfType<HostedCopy>();
+
+    /// <summary>The content digests of a shard's copies.</summary>
+    public async Task<IReadOnlyList<(string Silo, long Offset, string Digest)>> DigestAsync(int shard)
+    {
+        List<(string Silo, long Offset, string Digest)> digests = [];
+        foreach (InProcessSiloHandle silo in Silos)
+        {
+            IGridSiloServiceClient client = ServicesOf(silo).GetRequiredService<IGridSiloServiceClient>();
+            if (await client.At(silo.SiloAddress).DigestAsync(shard) is { } digest)
+                digests.Add((digest.Silo, digest.Offset, digest.Problem ?? digest.Digest));
+        }
+
+        return digests;
+    }
+
+    /// <summary>True when every shard has a primary and an in-sync set of <paramref name="copies"/> copies.</summary>
+    public bool IsWhole(int copies, out string state)
+    {
+        for (int shard = 0; shard < Shards; shard++)
+        {
+            HostedCopy? reigning = CopiesOf(shard).FirstOrDefault(copy => copy.Primary is { IsDown: false });
+            int inSync = reigning?.Use(_ => reigning.Primary?.Record.InSync.Length ?? 0) ?? 0;
+            if (inSync != copies)
+            {
+                state = $"shard {shard} has {inSync} of {copies} copies in sync";
+                return false;
+            }
+        }
+
+        state = "whole";
+        return true;
+    }
+
+    public async Task UntilWholeAsync(int copies)
+    {
+        string state = "";
+        await Until.TrueAsync(() => IsWhole(copies, out state), () => state);
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+}

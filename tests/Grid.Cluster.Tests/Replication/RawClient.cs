@@ -1,0 +1,66 @@
+using System.Text;
+using Grid.Client.Contracts;
+using Grid.Formats.Binary;
+using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+
+namespace Grid.Cluster.Tests.Replication;
+
+/// <summary>Talks to shard grains as the client's pipelines do, one batch outside of any order at a time.</summary>
+internal sealed class RawClient(IGrainFactory grains, int shards)
+{
+    public const string Keyspace = "test";
+
+    public static int ShardOf(int key, int shards) => key % shards;
+
+    /// <summary>Writes key -> value; returns how the batch and the operation ended.</summary>
+    public Task<(BatchStatus Batch, OperationStatus Operation)> SetAsync(int key, string value) =>
+        CallAsync(ShardOf(key, shards), (ref OperationWriter writer) => writer.Write(Keyspace, new Operation
+        {
+            Kind = OperationKind.Set,
+            Key = Encoding.UTF8.GetBytes($"key:{key}"),
+            Value = Encoding.UTF8.GetBytes(value),
+        }), static (in OperationResult result) => result.Status);
+
+    public async Task<string?> GetAsync(int key)
+    {
+        (BatchStatus batch, string? value) = await CallAsync(ShardOf(key, shards), (ref OperationWriter writer) => writer.Write(Keyspace, new Operation
+        {
+            Kind = OperationKind.Get,
+            Key = Encoding.UTF8.GetBytes($"key:{key}"),
+        }), static (in OperationResult result) => result.HasValue ? Encoding.UTF8.GetString(result.Value) : null);
+        return batch == BatchStatus.Ok ? value : throw new InvalidOperationException($"Key {key}: {batch}");
+    }
+
+    private async Task<(BatchStatus Batch, T? Result)> CallAsync<T>(int shard, WriteOperations write, ReadResult<T> read)
+    {
+        PooledBuffer request = PooledBuffer.Rent(256);
+        new RequestHeader(shard, 1, 0, 0, 0, 5000, WriteDurability.Replicated, false).Write(request);
+        OperationWriter writer = new(request);
+        write(ref writer);
+        RequestHeader.PatchCount(request, writer.Count);
+        PooledBuffer reply = await grains.GetGrain<IShardGrain>(shard).ExecuteAsync(request);
+        request.Release();
+        try
+        {
+            return Read(reply, read);
+        }
+        finally
+        {
+            reply.ReleaseReceived();
+        }
+    }
+
+    private static (BatchStatus Batch, T? Result) Read<T>(PooledBuffer reply, ReadResult<T> read)
+    {
+        ReplyHeader header = ReplyHeader.Read(reply.Span);
+        if (header.Status != BatchStatus.Ok)
+            return (header.Status, default);
+        SpanReader reader = new(reply.Span[ReplyHeader.Length..]);
+        return (BatchStatus.Ok, read(OperationResult.Read(ref reader)));
+    }
+
+    private delegate void WriteOperations(ref OperationWriter writer);
+
+    private delegate T ReadResult<T>(in OperationResult result);
+}

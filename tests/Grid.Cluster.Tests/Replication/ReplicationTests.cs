@@ -1,0 +1,119 @@
+using Grid.Formats.Operations;
+using Grid.Silo;
+using Orleans.TestingHost;
+using Xunit;
+
+namespace Grid.Cluster.Tests.Replication;
+
+/// <summary>The runtime around the state machines, in silos of this process.</summary>
+public sealed class ReplicationTests
+{
+    private const int Shards = 8;
+    private const int Keys = 2000;
+
+    private static void Small(GridOptions options)
+    {
+        options.ShardCount = Shards;
+        options.Replicas = 1;
+        options.SyncWindowMs = 20;
+        options.ReplicaTimeoutMs = 1000;
+    }
+
+    [Fact]
+    public async Task Every_shard_gets_a_primary_and_a_replica_on_another_silo_and_their_contents_are_equal()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(3, Small);
+        await cluster.UntilWholeAsync(copies: 2);
+        await WriteAsync(cluster, "first");
+
+        for (int shard = 0; shard < Shards; shard++)
+            Assert.Equal(2, cluster.CopiesOf(shard).Select(copy => copy.Copy.Name.Silo).Distinct().Count());
+        await UntilDigestsAreEqualAsync(cluster, copies: 2);
+    }
+
+    [Fact]
+    public async Task When_a_silo_dies_its_shards_come_back_on_their_replicas_with_all_that_was_acknowledged()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(3, Small);
+        await cluster.UntilWholeAsync(copies: 2);
+        await WriteAsync(cluster, "before");
+
+        InProcessSiloHandle victim = cluster.Silos[1];
+        await cluster.KillAsync(victim);
+
+        RawClient client = new(cluster.Client, Shards);
+        for (int key = 0; key < Keys; key += 7)
+            Assert.Equal($"before-{key}", await PatientlyAsync(() => client.GetAsync(key)));
+        await cluster.UntilWholeAsync(copies: 2);
+        await WriteAsync(cluster, "after");
+        await UntilDigestsAreEqualAsync(cluster, copies: 2);
+    }
+
+    [Fact]
+    public async Task A_silo_that_joins_brings_missing_replicas_up_by_full_sync_while_writes_go_on()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(2, options =>
+        {
+            Small(options);
+            options.Replicas = 2;
+        });
+        await cluster.UntilWholeAsync(copies: 2);
+        await WriteAsync(cluster, "early");
+
+        Task<InProcessSiloHandle> joining = cluster.StartSiloAsync();
+        for (int round = 0; !cluster.IsWhole(3, out _); round++)
+            await WriteAsync(cluster, $"round{round}");
+        await joining;
+
+        await cluster.UntilWholeAsync(copies: 3);
+        await UntilDigestsAreEqualAsync(cluster, copies: 3);
+    }
+
+    private static async Task WriteAsync(GridCluster cluster, string prefix)
+    {
+        RawClient client = new(cluster.Client, Shards);
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, Keys),
+            new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = TestContext.Current.CancellationToken },
+            async (key, _) =>
+            {
+                (BatchStatus batch, OperationStatus status) = await client.SetAsync(key, $"{prefix}-{key}");
+                Assert.Equal((BatchStatus.Ok, OperationStatus.Ok), (batch, status));
+            });
+    }
+
+    /// <summary>Reads again while the shard is being taken over.</summary>
+    private static async Task<T> PatientlyAsync<T>(Func<Task<T>> call)
+    {
+        DateTime end = DateTime.UtcNow.AddSeconds(20);
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (Exception failure) when (failure is OrleansException or InvalidOperationException or TimeoutException && DateTime.UtcNow < end)
+            {
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+            }
+        }
+    }
+
+    private static async Task UntilDigestsAreEqualAsync(GridCluster cluster, int copies)
+    {
+        for (int shard = 0; shard < Shards; shard++)
+        {
+            IReadOnlyList<(string Silo, long Offset, string Digest)> digests = [];
+            bool equal = false;
+            for (int attempt = 0; !equal && attempt < 200; attempt++)
+            {
+                digests = await cluster.DigestAsync(shard);
+                equal = digests.Count == copies && digests.Select(digest => (digest.Offset, digest.Digest)).Distinct().Count() == 1;
+                if (!equal)
+                    await Task.Delay(25, TestContext.Current.CancellationToken);
+            }
+
+            Assert.True(equal, $"shard {shard}: {string.Join("; ", digests)}");
+        }
+    }
+}

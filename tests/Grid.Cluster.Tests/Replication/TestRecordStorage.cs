@@ -1,0 +1,42 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Orleans.Storage;
+
+namespace Grid.Cluster.Tests.Replication;
+
+/// <summary>Grain storage that outlives every silo of a test's cluster: compare-and-set on a dictionary.</summary>
+internal sealed class TestRecordStorage : IGrainStorage
+{
+    private readonly ConcurrentDictionary<string, (object? Value, long Tag)> _values = new();
+    private long _lastTag;
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        if (_values.TryGetValue($"{stateName}/{grainId}", out (object? Value, long Tag) found) && found.Value is T value)
+        {
+            grainState.State = value;
+            grainState.ETag = found.Tag.ToString(CultureInfo.InvariantCulture);
+            grainState.RecordExists = true;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        string key = $"{stateName}/{grainId}";
+        (object? Value, long Tag) next = (grainState.State, Interlocked.Increment(ref _lastTag));
+        bool written = grainState.ETag is null
+            ? _values.TryAdd(key, next)
+            : _values.TryGetValue(key, out (object? Value, long Tag) current)
+                && current.Tag.ToString(CultureInfo.InvariantCulture) == grainState.ETag
+                && _values.TryUpdate(key, next, current);
+        if (!written)
+            throw new InconsistentStateException($"{key} was changed by another writer.");
+        grainState.ETag = next.Tag.ToString(CultureInfo.InvariantCulture);
+        grainState.RecordExists = true;
+        return Task.CompletedTask;
+    }
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => throw new NotSupportedException();
+}
