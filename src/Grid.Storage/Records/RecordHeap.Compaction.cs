@@ -20,7 +20,7 @@ internal sealed unsafe partial class RecordHeap
     /// <summary>Whether the free slots exceed one part in <paramref name="divisor"/> of the used ones, or a page is being emptied.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool NeedsCompaction(int divisor) =>
-        FreeBytes > (UsedBytes / divisor) + FreeBytesIgnored && --_quietCalls < 0;
+        (FreeBytes - FreeBytesIgnored) * divisor > UsedBytes && --_quietCalls < 0;
 
     /// <summary>
     /// The next record to be moved out of a sparse page, among at most <paramref name="slotsMax"/> slots looked at.
