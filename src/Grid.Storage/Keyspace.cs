@@ -79,7 +79,7 @@ public sealed partial class Keyspace
 
     internal KeyspaceContents? Contents => _contents;
 
-    private static long FixedBytes => SequenceStripes.MemoryBytes;
+    private long FixedBytes => SequenceStripes.MemoryBytes + _sharedCounters.MemoryBytes;
 
     /// <summary>Looks a key up and counts the hit or miss.</summary>
     /// <param name="key">The key.</param>

@@ -46,6 +46,7 @@ public sealed record StorageBenchResult(string Name, string Unit, double Median,
 /// </remarks>
 public sealed class StorageBench(StorageBenchOptions options)
 {
+    private const int Batch = 32;
     private readonly PagePool _pool = new();
     private readonly byte[] _value = new byte[Math.Max(options.ValueBytes, 4096)];
     private ShardStore[] _stores = [];
@@ -190,6 +191,13 @@ public sealed class StorageBench(StorageBenchOptions options)
                     throw new InvalidOperationException("Found what is not there.");
             }
         });
+        Repeat(report, $"get, random, batches of {Batch}", () => Batches((keyspace, key, hash) =>
+        {
+            if (!keyspace.TryGet(key, hash, 1, out _))
+                throw new InvalidOperationException("Not found.");
+        }));
+        Repeat(report, $"set, random overwrite, batches of {Batch}", () => Batches((keyspace, key, hash) =>
+            keyspace.Set(key, hash, _value.AsSpan(0, options.ValueBytes), Expiry(0), ++_version)));
         var writer = new FixedWriter(options.ValueBytes);
         Repeat(report, "get by another thread's way, random", () =>
         {
@@ -203,6 +211,29 @@ public sealed class StorageBench(StorageBenchOptions options)
                     throw new InvalidOperationException("Not found.");
             }
         });
+    }
+
+    // As a shard executes what a client sent together: the waits for memory overlap.
+    private void Batches(Operation operation)
+    {
+        Span<byte> keys = stackalloc byte[options.KeyBytes * Batch];
+        Span<ulong> hashes = stackalloc ulong[Batch];
+        ulong random = 88172645463325252;
+        for (int i = 0; i < options.Operations; i += Batch)
+        {
+            for (int j = 0; j < Batch; j++)
+            {
+                Span<byte> key = keys.Slice(j * options.KeyBytes, options.KeyBytes);
+                MakeKey(key, NextIndex(ref random));
+                hashes[j] = KeyHash.Compute(key);
+                For(hashes[j]).PrefetchSlot(hashes[j]);
+            }
+
+            foreach (ulong hash in hashes)
+                For(hash).PrefetchRecord(hash);
+            for (int j = 0; j < Batch; j++)
+                operation(For(hashes[j]), keys.Slice(j * options.KeyBytes, options.KeyBytes), hashes[j]);
+        }
     }
 
     private void MeasureSnapshot(Action<StorageBenchResult> report)
@@ -402,6 +433,8 @@ public sealed class StorageBench(StorageBenchOptions options)
         random ^= random << 17;
         return (long)Math.BigMul(random, (ulong)options.Entries, out _);
     }
+
+    private delegate void Operation(Keyspace keyspace, ReadOnlySpan<byte> key, ulong hash);
 
     private sealed class CountingSink : ISnapshotSink
     {
