@@ -23,6 +23,8 @@ internal static class GridCommand
             return await StreamsBench.RunSiloAsync(rest);
         Command serve = ServeVerb.Create();
         ParseResult parsed = Create(serve).Parse(args);
+        if (parsed.Action is ParseErrorAction wrong)
+            wrong.ShowHelp = false;
         InvocationConfiguration invocation = new()
         {
             EnableDefaultExceptionHandler = false,

@@ -8,10 +8,10 @@ internal sealed class ConnectOptions
 {
     private readonly Option<string?> _config = new("--config") { Description = "The configuration file that names the cluster. Default: silo.json of the current directory, otherwise the one beside the binary.", HelpName = "FILE" };
     private readonly Option<string[]> _gateway = new("--gateway", "-g") { Description = "A silo's client port; may be given more than once. Default: by the configuration, 127.0.0.1:30000.", HelpName = "HOST:PORT" };
-    private readonly Option<double> _timeout = new("--timeout") { Description = "Seconds to wait for the cluster, and for each operation.", HelpName = "SECONDS", DefaultValueFactory = _ => 5 };
+    private readonly Option<double> _timeout = new("--timeout") { Description = "Seconds to wait for the cluster, and for each operation.", HelpName = "SECONDS" };
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Write the client's warnings to standard error." };
 
-    public ConnectOptions(double timeoutSeconds = 5)
+    public ConnectOptions(double timeoutSeconds = 10)
     {
         _timeout.DefaultValueFactory = _ => timeoutSeconds;
         _timeout.Validators.Add(result =>

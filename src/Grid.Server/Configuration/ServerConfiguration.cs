@@ -18,6 +18,14 @@ internal sealed class ServerConfiguration
         ["Logging:LogLevel:Default"] = "Information",
         ["Logging:LogLevel:Orleans"] = "Warning",
         ["Logging:LogLevel:Microsoft"] = "Warning",
+        ["Logging:LogLevel:Polly"] = "Warning",
+
+        // Orleans' chatter under a name of ours, and its watchdog, which takes the machine's uptime for a delay at the start.
+        ["Logging:LogLevel:Grid.Silo.Services.GridSiloService"] = "Warning",
+        ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
+
+        // A start that fails is told once, by the command itself.
+        ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
     };
 
     private ServerConfiguration(IConfigurationRoot root, string? file)

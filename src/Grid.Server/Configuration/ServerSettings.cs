@@ -1,6 +1,5 @@
 using System.Net;
 using Grid.Silo;
-using Microsoft.Extensions.Configuration;
 
 namespace Grid.Server.Configuration;
 

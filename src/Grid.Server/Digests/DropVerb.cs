@@ -3,6 +3,7 @@ using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Server.Clusters;
 using Grid.Server.Terminals;
+using SiloStatus = Grid.Client.Contracts.Operator.SiloStatus;
 
 namespace Grid.Server.Digests;
 

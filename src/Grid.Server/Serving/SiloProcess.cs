@@ -7,7 +7,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Orleans.Runtime;
 using StackExchange.Redis;
 
 namespace Grid.Server.Serving;
@@ -32,9 +31,7 @@ internal static partial class SiloProcess
         if (settings.Clustering.Provider == ClusteringProvider.Development && !settings.IsFirst)
             await WaitForFirstSiloAsync(settings.FirstSilo, logger, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         await StartAsync(host, settings);
-        GridOptions grid = host.Services.GetRequiredService<IOptions<GridOptions>>().Value;
-        LogUp(logger, settings.Name, settings.Address, settings.Silo.SiloPort, settings.Silo.GatewayPort, settings.Silo.ClusterId, settings.Configuration.File ?? "none");
-        LogGrid(logger, grid.ShardCount, grid.Replicas, grid.MinInSync, grid.Compression, DescribeClustering(settings));
+        Announce(logger, settings, host.Services.GetRequiredService<IOptions<GridOptions>>().Value);
         await host.WaitForShutdownAsync();
         LogStopped(logger, settings.Name);
         return ExitCode.Done;
@@ -44,6 +41,8 @@ internal static partial class SiloProcess
     {
         try
         {
+            // Checked before the host does, which would log the failure with a stack trace.
+            _ = host.Services.GetRequiredService<IOptions<GridOptions>>().Value;
             await host.StartAsync();
         }
         catch (OptionsValidationException invalid)
@@ -62,6 +61,15 @@ internal static partial class SiloProcess
         {
             throw new CommandException(ExitCode.Failed, $"A port of {settings.Address} is taken: {settings.Silo.SiloPort} (--silo-port) or {settings.Silo.GatewayPort} (--gateway-port).", failure);
         }
+    }
+
+    private static void Announce(ILogger logger, ServerSettings settings, GridOptions grid)
+    {
+        if (!logger.IsEnabled(LogLevel.Information))
+            return;
+        string clustering = DescribeClustering(settings);
+        LogUp(logger, settings.Name, settings.Address, settings.Silo.SiloPort, settings.Silo.GatewayPort, settings.Silo.ClusterId, settings.Configuration.File ?? "none");
+        LogGrid(logger, grid.ShardCount, grid.Replicas, grid.MinInSync, grid.Compression, clustering);
     }
 
     /// <summary>The development clustering fails late and unclearly without its first silo, so it is looked for beforehand.</summary>
@@ -124,7 +132,7 @@ internal static partial class SiloProcess
     [LoggerMessage(Level = LogLevel.Information, Message = "The first silo, {First}, is not up yet; waiting up to {Seconds} s")]
     private static partial void LogWaiting(ILogger logger, IPEndPoint first, double seconds);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Name} is up: silos {Address}:{SiloPort}, clients {Address}:{GatewayPort}, cluster '{ClusterId}', configuration {File}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Name} is up: silos {Address}:{SiloPort}, clients at port {GatewayPort}, cluster '{ClusterId}', configuration {File}")]
     private static partial void LogUp(ILogger logger, string name, IPAddress address, int siloPort, int gatewayPort, string clusterId, string file);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Shards} shards, {Replicas} replica(s) of each, MinInSync {MinInSync}, replication {Compression}; clustering {Clustering}")]

@@ -4,6 +4,7 @@ using Grid.Client.Contracts.Operator;
 using Grid.Server.Terminals;
 using Spectre.Console;
 using Spectre.Console.Rendering;
+using SiloStatus = Grid.Client.Contracts.Operator.SiloStatus;
 
 namespace Grid.Server.Status;
 
@@ -33,8 +34,8 @@ internal sealed class StatusView(bool all)
         ShardStatus[] shown = [.. status.Shards.Where(shard => all || status.Shards.Count <= ShardsShownMax || !IsWell(shard, status.Replicas))];
         if (shown.Length > 0)
             parts.Add(Shards(shown, status.Replicas, names));
-        parts.Add(new Markup($"{Markup.Escape(Summary(status))}\n"));
-        parts.AddRange(status.Warnings.Select(warning => new Markup($"[yellow]! {Markup.Escape(warning)}[/]\n")));
+        parts.Add(new Markup(Markup.Escape(Summary(status))));
+        parts.AddRange(status.Warnings.Select(warning => new Markup($"[yellow]! {Markup.Escape(warning)}[/]")));
         return new Rows(parts);
     }
 

@@ -15,7 +15,7 @@ namespace Grid.Silo.Grains;
 /// One export of one copy: the copy's exact state at one offset, read in slices under its gate while writes go on. Lives
 /// on the copy's silo; its key is <c>export-GUID-SHARD/SILO</c>.
 /// </summary>
-[SiloBoundPlacement, Immovable]
+[SiloBoundPlacement, Immovable, GrainType("grid-export")]
 internal sealed class ExportGrain(CopyHost host, IOptions<GridOptions> options) : Grain, IExportGrain
 {
     /// <summary>What keys begin with.</summary>

@@ -7,7 +7,7 @@ using Orleans.Concurrency;
 namespace Grid.Silo.Grains;
 
 /// <summary>Tells clients what they must know of the cluster; answered by the silo that they are connected to.</summary>
-[StatelessWorker, Reentrant]
+[StatelessWorker, Reentrant, GrainType("grid-management")]
 internal sealed class ManagementGrain(IOptions<GridOptions> options) : Grain, IGridManagementGrain
 {
     private static readonly string Version =

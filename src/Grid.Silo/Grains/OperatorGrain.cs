@@ -12,7 +12,7 @@ namespace Grid.Silo.Grains;
 /// What an operator sees and does: asks every silo about its copies and lays the answers side by side. Knows nothing by
 /// itself, so any silo's activation is as good as another's.
 /// </summary>
-[StatelessWorker, Reentrant]
+[StatelessWorker, Reentrant, GrainType("grid-operator")]
 internal sealed partial class OperatorGrain(
     IGridSiloServiceClient silos,
     SiloMembership membership,

@@ -55,7 +55,7 @@ internal static class StatusReport
         int wanted = options.Replicas + 1;
         ShardStatus[] thin = [.. shards.Where(shard => shard.Primary is not null && shard.InSync.Count < wanted)];
         if (answers.Count < wanted)
-            warnings.Add($"{wanted} copies of each shard are wanted, but there are only {answers.Count} silos: a silo's death can lose data. Start more silos.");
+            warnings.Add($"{wanted} copies of each shard are wanted, but the cluster has {answers.Count} silo(s): a silo's death loses data. Start more silos.");
         else
             Name(warnings, thin, $"fewer than the {wanted} copies in sync that are wanted");
         if (options.MinInSync == 0 && options.Replicas > 0)
