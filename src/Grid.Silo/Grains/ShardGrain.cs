@@ -46,6 +46,7 @@ internal sealed partial class ShardGrain(
     private HostedCopy? _hosted;
     private ShardPrimary? _primary;
     private IStreamProvider? _streams;
+    private MembershipVersion _membershipSeen;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -138,14 +139,24 @@ internal sealed partial class ShardGrain(
         Instant now = SiloClock.Now;
         lock (hosted.Copy.Gate)
         {
-            step(primary, argument, now);
-            if (flush)
-                primary.Flush(now);
-            ReportSent(primary, now);
+            try
+            {
+                step(primary, argument, now);
+                if (flush)
+                    primary.Flush(now);
+                ReportSent(primary, now);
+            }
+            catch (Exception defect)
+            {
+                LogDefect(defect, _shard, primary.Epoch);
+                primary.StepDown($"an internal error ended the reign: {defect.Message}");
+            }
         }
 
         AfterTurn();
     }
 
-    private MembershipVersion _membershipSeen;
+    /// <summary>A state machine that threw may have left a step half done: it must not go on.</summary>
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Shard {Shard}: a defect in the primary of epoch {Epoch}; it steps down")]
+    private partial void LogDefect(Exception defect, int shard, long epoch);
 }
