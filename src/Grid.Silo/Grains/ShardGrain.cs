@@ -121,6 +121,9 @@ internal sealed partial class ShardGrain(
             return Task.CompletedTask;
         }
 
+        // A silo that leaves must not judge its replicas by links that its own end cuts: it would take the shard with it.
+        if (!membership.Current.Active.Contains(membership.Local))
+            return Task.CompletedTask;
         if (_membershipSeen != membership.Current.Version)
         {
             _membershipSeen = membership.Current.Version;
