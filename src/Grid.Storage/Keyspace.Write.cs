@@ -111,11 +111,10 @@ public sealed partial class Keyspace
 
     internal bool Maintain(int stepsMax)
     {
-        int divisor = _store.Options.FreeSlotsDivisor;
-        if (_contents is not { } contents || !contents.Heap.NeedsCompaction(divisor))
+        if (_contents is not { } contents || !contents.Heap.NeedsCompaction(_freeSlotsDivisor))
             return false;
         contents.Compact(stepsMax);
-        return contents.Heap.NeedsCompaction(divisor);
+        return contents.Heap.NeedsCompaction(_freeSlotsDivisor);
     }
 
     /// <summary>Puts the contents aside, for snapshots to read or to be given back.</summary>
@@ -133,7 +132,7 @@ public sealed partial class Keyspace
     private void AfterMutation(KeyspaceContents contents, ulong version)
     {
         _store.NoteVersion(version);
-        if (contents.Heap.NeedsCompaction(_store.Options.FreeSlotsDivisor))
+        if (contents.Heap.NeedsCompaction(_freeSlotsDivisor))
             contents.Compact(MovesPerWrite);
         _store.ReclaimAlongWrite();
     }
@@ -141,8 +140,14 @@ public sealed partial class Keyspace
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Check(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiryMs)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, _store.Options.KeyBytesMax);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value.Length, _store.Options.ValueBytesMax);
+        if (key.Length > _keyBytesMax || value.Length > _valueBytesMax || expiryMs < 0)
+            Refuse(key.Length, value.Length, expiryMs);
+    }
+
+    private void Refuse(int keyLength, int valueLength, long expiryMs)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(keyLength, _keyBytesMax, "key");
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(valueLength, _valueBytesMax, "value");
         ArgumentOutOfRangeException.ThrowIfNegative(expiryMs);
     }
 

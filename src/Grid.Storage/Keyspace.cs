@@ -17,6 +17,9 @@ public sealed partial class Keyspace
     private readonly ShardStore _store;
     private readonly SequenceStripes _stripes = new();
     private readonly SharedCounters _sharedCounters = new();
+    private readonly int _keyBytesMax;
+    private readonly int _valueBytesMax;
+    private readonly int _freeSlotsDivisor;
     private KeyspaceContents? _contents;
     private long _hits;
     private long _misses;
@@ -29,6 +32,9 @@ public sealed partial class Keyspace
         Id = id;
         Name = name;
         Ordinal = ordinal;
+        _keyBytesMax = store.Options.KeyBytesMax;
+        _valueBytesMax = store.Options.ValueBytesMax;
+        _freeSlotsDivisor = store.Options.FreeSlotsDivisor;
     }
 
     /// <summary>Its number, the same in every copy.</summary>
@@ -73,7 +79,7 @@ public sealed partial class Keyspace
 
     internal KeyspaceContents? Contents => _contents;
 
-    private static long FixedBytes => SequenceStripes.MemoryBytes;
+    private long FixedBytes => SequenceStripes.MemoryBytes + _sharedCounters.MemoryBytes;
 
     /// <summary>Looks a key up and counts the hit or miss.</summary>
     /// <param name="key">The key.</param>
@@ -92,6 +98,17 @@ public sealed partial class Keyspace
         entry = default;
         return false;
     }
+
+    /// <summary>
+    /// First of two hints for a batch of operations: starts to fetch the index slot for this hash. Give it for all keys of the batch, then
+    /// <see cref="PrefetchRecord"/> for all, then operate: the waits for memory overlap instead of adding up.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchSlot(ulong hash) => _contents?.Index.PrefetchSlot(hash);
+
+    /// <summary>Second hint, see <see cref="PrefetchSlot"/>: starts to fetch the record, if there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchRecord(ulong hash) => _contents?.Index.PrefetchRecord(hash);
 
     /// <summary>Looks a key up, tells expired from missing, and counts nothing.</summary>
     /// <param name="key">The key.</param>

@@ -58,10 +58,14 @@ internal sealed class KeyspaceContents
         bool large = Record.NeedsArray(key.Length, value.Length);
         if (!large && !old.IsLarge)
         {
-            if (Heap.ClassOf(address) == SizeClasses.For(Record.SmallLength(key.Length, value.Length, expiry != 0)))
+            // A slot's class is always the one that its record's length asks for.
+            if (SizeClasses.For(old.Length) == SizeClasses.For(Record.SmallLength(key.Length, value.Length, expiry != 0)))
             {
                 Index.Enter(place);
-                Record.WriteSmall(ref Heap.At(address), key, value, expiry, version);
+                if ((expiry != 0) == old.HasExpiry)
+                    Record.RewriteSmall(old, value, expiry, version);
+                else
+                    Record.WriteSmall(ref Heap.At(address), key, value, expiry, version);
                 Index.Exit(place);
                 if (expiry != 0)
                     Heap.NoteExpiry(address, expiry);
@@ -99,7 +103,7 @@ internal sealed class KeyspaceContents
         }
 
         int sizeClass = SizeClasses.For(Record.SmallLength(old.KeyLength, old.ValueLength, expiry != 0));
-        bool inPlace = Heap.ClassOf(address) == sizeClass;
+        bool inPlace = SizeClasses.For(old.Length) == sizeClass;
         ulong target = inPlace ? address : Heap.Allocate(sizeClass);
         int bodyLength = old.KeyLength + old.ValueLength;
         Index.Enter(place);
@@ -135,7 +139,7 @@ internal sealed class KeyspaceContents
             ref byte source = ref Heap.At(from);
             var record = new Record(ref source);
             SlotPlace place = Index.LocateAddress(KeyHash.Compute(record.Key), from);
-            ulong to = Heap.Allocate(Heap.ClassOf(from));
+            ulong to = Heap.Allocate(SizeClasses.For(record.Length));
             MemoryMarshal.CreateReadOnlySpan(ref source, record.Length)
                 .CopyTo(MemoryMarshal.CreateSpan(ref Heap.At(to), record.Length));
             long expiry = record.Expiry;

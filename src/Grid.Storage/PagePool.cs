@@ -6,12 +6,12 @@ using Grid.Storage.Pages;
 namespace Grid.Storage;
 
 /// <summary>
-/// The memory of all shards of a process: slabs of 4 MiB, each cut into pages of one size from 4 to 64 KiB.
+/// The memory of all shards of a process: slabs of 16 MiB, each cut into pages of one size from 4 to 64 KiB.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A place is an address in units of 8 bytes: the slab's number above 19 bits of offset. Slab numbers start at 1,
-/// so that address 0 is no place, and end at 2^20: 4 TiB.
+/// A place is an address in units of 8 bytes: the slab's number above 21 bits of offset. Slab numbers start at 1,
+/// so that address 0 is no place, and end at 2^18: 4 TiB.
 /// </para>
 /// <para>
 /// Slabs are managed arrays without references on the pinned heap: the garbage collector neither scans nor moves
@@ -21,14 +21,16 @@ namespace Grid.Storage;
 /// </remarks>
 public sealed unsafe class PagePool
 {
-    internal const int SlabLog2 = 22;
-    internal const int SlabBytes = 1 << SlabLog2;
+    internal const int SlabLog2 = 24;
+
+    /// <summary>A little below a power of two, so that two slabs fit into a region of the collector's.</summary>
+    internal const int SlabBytes = (1 << SlabLog2) - (1 << LargestPageLog2);
     internal const int UnitLog2 = 3;
     internal const int SlabUnitsLog2 = SlabLog2 - UnitLog2;
     internal const ulong UnitMask = (1UL << SlabUnitsLog2) - 1;
     internal const int SmallestPageLog2 = 12;
     internal const int LargestPageLog2 = 16;
-    internal const int SlabsMax = 1 << 20;
+    internal const int SlabsMax = 1 << 18;
     private const int CacheLineBytes = 64;
 
     private readonly Lock _gate = new();
@@ -155,6 +157,7 @@ public sealed unsafe class PagePool
 
         byte[] data = GC.AllocateUninitializedArray<byte>(SlabBytes + CacheLineBytes, pinned: true);
         byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data));
+        HugePages.Advise(start, data.Length);
         int offset = (int)(-(nint)start & (CacheLineBytes - 1));
         var pages = new SlabPages(number, pageLog2);
         _pages[number] = pages;

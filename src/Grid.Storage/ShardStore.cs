@@ -74,6 +74,9 @@ public sealed class ShardStore : IDisposable
 
     internal StorageOptions Options { get; }
 
+    /// <summary>Whether writes must think of a snapshot. A field of its own: every write looks.</summary>
+    internal bool HasSnapshots { get; private set; }
+
     internal PagePool Pool => _pool;
 
     internal IReadOnlyList<Keyspace> KeyspaceList => _keyspaces;
@@ -110,6 +113,7 @@ public sealed class ShardStore : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(baseVersion, LastVersion);
         var snapshot = new ShardSnapshot(this, baseVersion);
         _snapshots.Add(snapshot);
+        HasSnapshots = true;
         return snapshot;
     }
 
@@ -176,9 +180,11 @@ public sealed class ShardStore : IDisposable
             snapshot.Keep(keyspace, contents, hash, address);
     }
 
-    internal bool HasSnapshots => _snapshots.Count > 0;
-
-    internal void End(ShardSnapshot snapshot) => _snapshots.Remove(snapshot);
+    internal void End(ShardSnapshot snapshot)
+    {
+        _snapshots.Remove(snapshot);
+        HasSnapshots = _snapshots.Count > 0;
+    }
 
     /// <summary>The keyspace has put these contents aside; snapshots may still read them.</summary>
     internal void Detached(KeyspaceContents contents)

@@ -13,6 +13,8 @@ internal sealed class SharedCounters
 
     public long Misses => Sum(1);
 
+    public long MemoryBytes => (_counters?.Length ?? 0) * sizeof(long);
+
     public void Count(bool hit)
     {
         long[] counters = _counters ?? Make();

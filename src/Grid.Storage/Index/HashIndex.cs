@@ -67,6 +67,31 @@ internal sealed unsafe partial class HashIndex
 
     public static bool HasOverflow(ulong entry) => (entry & OverflowFlag) != 0;
 
+    /// <summary>Brings the slot for this hash into the cache; waits for nothing but the directory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchSlot(ulong hash)
+    {
+        ulong entry = _directory[DirectoryIndex(hash, _depth)];
+        int depth = DepthOf(entry);
+        if (Sse.IsSupported)
+            Sse.Prefetch0(PageAt(PageOf(entry)) + Segment.Home(Segment.Tag(hash, depth), depth));
+    }
+
+    /// <summary>Brings the record for this hash into the cache, if the slot of one lies near its home.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchRecord(ulong hash)
+    {
+        ulong entry = _directory[DirectoryIndex(hash, _depth)];
+        int depth = DepthOf(entry);
+        ulong* page = PageAt(PageOf(entry));
+        uint tag = Segment.Tag(hash, depth);
+        for (int at = Segment.Home(tag, depth); at < Segment.Words && page[at] != 0 && Segment.TagOf(page[at]) <= tag; at++)
+        {
+            if (Segment.TagOf(page[at]) == tag)
+                _heap.Prefetch(page[at] & Segment.AddressMask);
+        }
+    }
+
     /// <summary>The address of the record with this key, or 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Find(ReadOnlySpan<byte> key, ulong hash)
@@ -94,13 +119,12 @@ internal sealed unsafe partial class HashIndex
     }
 
     /// <summary>Where the entry with this key lies, or where it would have to be put.</summary>
+    [SkipLocalsInit]
     public bool Locate(ReadOnlySpan<byte> key, ulong hash, out SlotPlace place)
     {
         ulong entry = _directory[DirectoryIndex(hash, _depth)];
         int depth = DepthOf(entry);
         ulong* page = PageAt(PageOf(entry));
-        if (Sse.IsSupported)
-            Sse.Prefetch0(page);
         uint tag = Segment.Tag(hash, depth);
         int at = Segment.Home(tag, depth);
         for (; at < Segment.Words; at++)
@@ -226,6 +250,12 @@ internal sealed unsafe partial class HashIndex
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool KeyEquals(ulong address, ReadOnlySpan<byte> key) =>
+        (address & RecordHeap.LargeBit) == 0
+            ? Record.SmallKeyEquals(_pool.At(address), key)
+            : LargeKeyEquals(address, key);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool LargeKeyEquals(ulong address, ReadOnlySpan<byte> key) =>
         new Record(ref _heap.At(address)).Key.SequenceEqual(key);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

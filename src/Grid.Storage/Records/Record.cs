@@ -11,7 +11,7 @@ namespace Grid.Storage.Records;
 /// Meta: bits 0-13 key length, 14-27 value length (both 0 in an array of its own), 28 live, 29 has expiry,
 /// 30 array of its own. A free slot has meta 0.
 /// </remarks>
-internal readonly ref struct Record
+internal readonly unsafe ref struct Record
 {
     public const int MetaOffset = 8;
     public const int SmallHeaderBytes = 12;
@@ -22,6 +22,9 @@ internal readonly ref struct Record
     public const uint LiveFlag = 1u << 28;
     public const uint ExpiryFlag = 1u << 29;
     public const uint LargeFlag = 1u << 30;
+
+    // Shifts the flag into the 8 bytes that an expiry takes.
+    private const int ExpiryToBytes = 29 - 3;
 
     private readonly ref byte _start;
     private readonly uint _meta;
@@ -85,6 +88,15 @@ internal readonly ref struct Record
     /// <summary>Bytes from the version to the end of the value.</summary>
     public int Length => KeyOffset + KeyLength + ValueLength;
 
+    /// <summary>Whether the record in the slot has this key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool SmallKeyEquals(byte* slot, ReadOnlySpan<byte> key)
+    {
+        uint meta = *(uint*)(slot + MetaOffset);
+        byte* stored = slot + SmallHeaderBytes + ((meta & ExpiryFlag) >> ExpiryToBytes);
+        return (meta & LengthMask) == (uint)key.Length && new ReadOnlySpan<byte>(stored, key.Length).SequenceEqual(key);
+    }
+
     /// <summary>Bytes of a record in a slot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int SmallLength(int keyLength, int valueLength, bool expiry) =>
@@ -112,6 +124,24 @@ internal readonly ref struct Record
         Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, MetaOffset), meta);
         key.CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref start, offset), key.Length));
         value.CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref start, offset + key.Length), value.Length));
+    }
+
+    /// <summary>Gives a slot's record another value, version and expiry, if it has one; the key stays where it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RewriteSmall(Record record, ReadOnlySpan<byte> value, long expiry, ulong version)
+    {
+        ref byte start = ref record._start;
+        int keyLength = (int)(record._meta & LengthMask);
+        int offset = SmallHeaderBytes;
+        Unsafe.WriteUnaligned(ref start, version);
+        Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, MetaOffset), (record._meta & ~(LengthMask << LengthBits)) | ((uint)value.Length << LengthBits));
+        if (record.HasExpiry)
+        {
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, SmallHeaderBytes), expiry);
+            offset += ExpiryBytes;
+        }
+
+        value.CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref start, offset + keyLength), value.Length));
     }
 
     /// <summary>Writes a slot's record once more, there or elsewhere, with another expiry and version.</summary>

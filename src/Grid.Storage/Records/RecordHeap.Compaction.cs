@@ -17,10 +17,12 @@ internal sealed unsafe partial class RecordHeap
     /// <summary>Bytes of the slots that hold nothing, page tails included.</summary>
     public long FreeBytes => PageBytes - UsedBytes;
 
-    /// <summary>Whether the free slots exceed one part in <paramref name="divisor"/> of the used ones, or a page is being emptied.</summary>
+    /// <summary>
+    /// Whether the free slots exceed one part in <paramref name="divisor"/> of the used ones. After a vain attempt the answer is no a number of times.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool NeedsCompaction(int divisor) =>
-        FreeBytes > (UsedBytes / divisor) + FreeBytesIgnored && --_quietCalls < 0;
+        (FreeBytes - FreeBytesIgnored) * divisor > UsedBytes && --_quietCalls < 0;
 
     /// <summary>
     /// The next record to be moved out of a sparse page, among at most <paramref name="slotsMax"/> slots looked at.

@@ -119,10 +119,6 @@ internal sealed unsafe partial class RecordHeap(PagePool pool)
         }
     }
 
-    /// <summary>The size class of the slot at <paramref name="address"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int ClassOf(ulong address) => _pages[PageOf(address)].Class;
-
     /// <summary>Gives up to <paramref name="pagesMax"/> pages and all arrays back. The heap is of no other use afterwards.</summary>
     /// <returns>How many pages went.</returns>
     public int Dismantle(int pagesMax)

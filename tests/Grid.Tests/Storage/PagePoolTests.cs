@@ -1,0 +1,101 @@
+using Grid.Storage;
+using Xunit;
+
+namespace Grid.Tests.Storage;
+
+public sealed class PagePoolTests
+{
+    [Fact]
+    public void No_page_is_handed_out_twice_and_all_are_aligned()
+    {
+        var pool = new PagePool();
+        var held = new Dictionary<ulong, int>();
+        var random = new Random(5);
+        for (int i = 0; i < 20_000; i++)
+        {
+            if (random.Next(5) < 3)
+            {
+                int log2 = random.Next(PagePool.SmallestPageLog2, PagePool.LargestPageLog2 + 1);
+                ulong address = pool.Rent(log2);
+                Assert.NotEqual(0UL, address);
+                Assert.True(held.TryAdd(address, log2));
+                unsafe
+                {
+                    Assert.Equal(0, (nint)pool.At(address) % 64);
+                    new Span<byte>(pool.At(address), 1 << log2).Fill((byte)i);
+                }
+            }
+            else if (held.Count > 0)
+            {
+                ulong address = held.Keys.ElementAt(random.Next(Math.Min(held.Count, 50)));
+                unsafe
+                {
+                    var page = new Span<byte>(pool.At(address), 1 << held[address]);
+                    Assert.Equal(-1, page.IndexOfAnyExcept(page[0]));
+                }
+
+                held.Remove(address);
+                pool.Return(address);
+            }
+
+            Assert.Equal(held.Values.Sum(log2 => 1L << log2), pool.RentedBytes);
+        }
+
+        var ranges = held.Select(h => (Start: h.Key, End: h.Key + (1UL << (h.Value - 3)))).OrderBy(r => r.Start).ToList();
+        Assert.All(ranges.Zip(ranges.Skip(1)), pair => Assert.True(pair.First.End <= pair.Second.Start));
+    }
+
+    [Fact]
+    public void Slabs_without_a_page_in_use_are_given_back_except_one_of_a_kind()
+    {
+        var pool = new PagePool();
+        var pages = Enumerable.Range(0, 2000).Select(_ => pool.Rent(PagePool.LargestPageLog2)).ToList();
+        long most = pool.SlabBytesHeld;
+        Assert.True(most >= 2000L << PagePool.LargestPageLog2);
+        pages.ForEach(pool.Return);
+        Assert.Equal(0, pool.RentedBytes);
+        Assert.Equal(PagePool.SlabBytes, pool.SlabBytesHeld);
+        pool.Trim();
+        Assert.Equal(0, pool.SlabBytesHeld);
+        pool.Return(pool.Rent(PagePool.SmallestPageLog2));
+        Assert.Equal(PagePool.SlabBytes, pool.SlabBytesHeld);
+    }
+
+    [Fact]
+    public void Many_threads_may_rent_and_return()
+    {
+        var pool = new PagePool();
+        Parallel.For(0, 4, thread =>
+        {
+            var random = new Random(thread);
+            var held = new List<ulong>();
+            for (int i = 0; i < 20_000; i++)
+            {
+                if (random.Next(2) == 0)
+                {
+                    ulong address = pool.Rent(PagePool.SmallestPageLog2);
+                    unsafe
+                    {
+                        *(ulong*)pool.At(address) = address ^ (ulong)thread;
+                    }
+
+                    held.Add(address);
+                }
+                else if (held.Count > 0)
+                {
+                    ulong address = held[^1];
+                    held.RemoveAt(held.Count - 1);
+                    unsafe
+                    {
+                        Assert.Equal(address ^ (ulong)thread, *(ulong*)pool.At(address));
+                    }
+
+                    pool.Return(address);
+                }
+            }
+
+            held.ForEach(pool.Return);
+        });
+        Assert.Equal(0, pool.RentedBytes);
+    }
+}
