@@ -163,14 +163,7 @@ internal sealed class StreamsBenchRun
         Source<T> source,
         CancellationToken cancellationToken)
     {
-        string key = $"{source.Provider}-{Guid.NewGuid():N}";
-        IStreamsBenchSink sink = _grains.GetGrain<IStreamsBenchSink>(key);
-        RequestContext.Set(IPlacementDirector.PlacementHintKey, _consumer);
-        SiloAddress placed = await sink.BeginAsync();
-        RequestContext.Clear();
-        if (!placed.Equals(_consumer))
-            throw new InvalidOperationException($"The consumer came to life on {placed} instead of {_consumer}.");
-
+        (string key, IStreamsBenchSink sink) = await PlaceSinkAsync(source.Provider, cancellationToken);
         const int warmUp = 2000;
         IAsyncStream<T> stream = source.Streams.GetStream<T>(StreamId.Create(StreamsBenchSink.Namespace, key));
         for (int i = 0; i < warmUp; i++)
@@ -180,6 +173,25 @@ internal sealed class StreamsBenchRun
             throw new TimeoutException($"Of {warmUp} items to warm up, {source.Provider} streams delivered {seen.Items}.");
         await sink.BeginAsync();
         return (stream, sink);
+    }
+
+    /// <summary>A consumer in the other process, which this one's placement may take a moment to know.</summary>
+    private async Task<(string Key, IStreamsBenchSink Sink)> PlaceSinkAsync(string provider, CancellationToken cancellationToken)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            string key = $"{provider}-{Guid.NewGuid():N}";
+            IStreamsBenchSink sink = _grains.GetGrain<IStreamsBenchSink>(key);
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, _consumer);
+            SiloAddress placed = await sink.BeginAsync();
+            RequestContext.Clear();
+            if (placed.Equals(_consumer))
+                return (key, sink);
+            if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(20))
+                throw new TimeoutException($"Consumers come to life on {placed} instead of {_consumer}.");
+            await Task.Delay(100, cancellationToken);
+        }
     }
 
     /// <summary>Waits until the consumer has seen so many items, or has seen none for too long.</summary>

@@ -61,6 +61,31 @@ public class FailureTests
     }
 
     [Fact]
+    public async Task A_consumer_that_cannot_be_activated_fails_its_stream_and_no_other()
+    {
+        await using StreamCluster cluster = await StreamCluster.StartAsync(2, o => o.RetryTimeMax = TimeSpan.FromMilliseconds(300));
+        Sink sink = Sink.Of("stillborn");
+        sink.OnActivation = () => throw new InvalidOperationException("The sink is told not to come to life.");
+        IAsyncStream<PooledBuffer> stream = cluster.StreamFrom(0, "stillborn");
+        PooledBuffer item = Payload.Make(0);
+        await stream.OnNextAsync(item);
+        await cluster.StreamFrom(0, "healthy").OnNextAsync(Payload.Make(1));
+        Assert.Equal(1, (await Sink.Of("healthy").NextAsync()).Number);
+
+        IGridStreamControl control = cluster.ControlOf(0);
+        await Until.TrueAsync("the stream has failed", () => control.FindStatistics(StreamCluster.IdOf("stillborn"))?.Failure is not null);
+        Assert.Equal(
+            GridStreamFailureReason.DeliveryFailed,
+            (await Assert.ThrowsAsync<GridStreamException>(() => stream.OnNextAsync(Payload.Make(1)))).Reason);
+        Assert.True(Payload.IsReturned(item));
+
+        sink.OnActivation = null;
+        control.Abandon(StreamCluster.IdOf("stillborn"));
+        await stream.OnNextAsync(Payload.Make(2));
+        Assert.Equal(2, (await sink.NextAsync()).Number);
+    }
+
+    [Fact]
     public async Task A_producer_learns_that_nobody_consumes()
     {
         await using StreamCluster cluster = await StreamCluster.StartAsync(1);

@@ -24,6 +24,9 @@ internal sealed class Sink
     /// <summary>Called by the consumer with each item before it is taken; may wait and may throw.</summary>
     public Func<Arrival, Task>? OnItem { get; set; }
 
+    /// <summary>Called by each new activation; may throw.</summary>
+    public Func<Task>? OnActivation { get; set; }
+
     /// <summary>Activations of the consumer so far.</summary>
     public int Activations;
 
@@ -70,7 +73,7 @@ internal sealed class SinkGrain(ILocalSiloDetails silo) :
     {
         _sink = Sink.Of(this.GetPrimaryKeyString());
         Interlocked.Increment(ref _sink.Activations);
-        return Task.CompletedTask;
+        return _sink.OnActivation?.Invoke() ?? Task.CompletedTask;
     }
 
     public Task<SiloAddress> WhereAsync() => Task.FromResult(silo.SiloAddress);

@@ -1,5 +1,6 @@
 using Grid.Client.Contracts;
 using Grid.Formats.Buffers;
+using Grid.Streams;
 using Grid.Streams.Items;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
@@ -117,6 +118,14 @@ public class PooledBatchTests
         var received = RoundTrip<ItemBatch<string>>(batch);
         Assert.Equal(["a", "b"], received.GetEvents<string>().Select(e => e.Item1));
         Assert.Equal(3, received.Sequence);
+    }
+
+    [Fact]
+    public void A_failure_says_on_another_silo_what_it_says_on_its_own()
+    {
+        var thrown = GridStreamException.For(QueueBench.Id, GridStreamFailureReason.Full);
+        var received = (GridStreamException)Serializer.Deserialize<Exception>(Serializer.SerializeToArray<Exception>(thrown))!;
+        Assert.Equal((thrown.StreamId, thrown.Reason, thrown.Message), (received.StreamId, received.Reason, received.Message));
     }
 
     [Fact]
