@@ -17,7 +17,7 @@ public interface IKeyspaceGrain : IGrainWithStringKey
     [Alias("Get")]
     ValueTask<KeyspaceEntry> GetAsync(GetRequest request);
 
-    /// <summary>Reads many entries, one answer for each key in its order.</summary>
+    /// <summary>Reads many values, one answer for each key in its order; without versions and expiries.</summary>
     [Alias("GetMany")]
     ValueTask<KeyspaceEntry[]> GetManyAsync(GetManyRequest request);
 
@@ -75,7 +75,7 @@ public sealed record GetRequest : CallRequest
     [Id(0)]
     public required byte[] Key { get; init; }
 
-    /// <summary>True for version and expiry without the value.</summary>
+    /// <summary>True for the expiry only, without value and version.</summary>
     [Id(1)]
     public bool WithoutValue { get; init; }
 }

@@ -11,6 +11,7 @@ internal sealed class ManyOperation<T>(int count, ResultReader<T> reader) : Pend
     private readonly Lock _failuresGate = new();
     private ManualResetValueTaskSourceCore<T[]> _core;
     private List<GridFailure>? _failures;
+    private OperationCanceledException? _cancelled;
     private int _left = count;
 
     /// <summary>The task that the caller awaits, once.</summary>
@@ -44,17 +45,15 @@ internal sealed class ManyOperation<T>(int count, ResultReader<T> reader) : Pend
     public override void Signal()
     {
         StopListening();
-        if (_failures is { } failures)
+        if (_cancelled is { } cancelled)
+            _core.SetException(cancelled);
+        else if (_failures is { } failures)
             _core.SetException(MakeError(failures));
         else
             _core.SetResult(_results);
     }
 
-    protected override void SignalCancelled(OperationCanceledException error)
-    {
-        _core.RunContinuationsAsynchronously = true;
-        _core.SetException(error);
-    }
+    protected override void SetCancelled(OperationCanceledException error) => _cancelled = error;
 
     public T[] GetResult(short token) => _core.GetResult(token);
 

@@ -80,17 +80,20 @@ internal abstract class PendingOperation
         return _registration.Unregister();
     }
 
-    /// <summary>Ends the call with <paramref name="error"/> on another stack than the caller's.</summary>
-    protected abstract void SignalCancelled(OperationCanceledException error);
+    /// <summary>Makes <paramref name="error"/> what <see cref="Signal"/> will tell.</summary>
+    protected abstract void SetCancelled(OperationCanceledException error);
 
     private void Cancel()
     {
         CancellationToken token = _token;
         if (!TryClaim())
             return;
-        _dispatcher!.NoteAbandoned();
-        SignalCancelled(new OperationCanceledException(
+        SetCancelled(new OperationCanceledException(
             $"The call on keyspace '{Keyspace}' was cancelled. If it was under way already, it may have taken effect.", token));
+        _dispatcher!.NoteAbandoned();
+        CompletionRun over = CompletionRun.Rent(_dispatcher.Work);
+        over.Add(this);
+        over.StartElsewhere();
     }
 }
 

@@ -84,11 +84,7 @@ internal sealed class SingleOperation<T> : PendingOperation, IValueTaskSource<T>
             _core.SetResult(_result);
     }
 
-    protected override void SignalCancelled(OperationCanceledException error)
-    {
-        _core.RunContinuationsAsynchronously = true;
-        _core.SetException(error);
-    }
+    protected override void SetCancelled(OperationCanceledException error) => _error = error;
 
     public T GetResult(short token)
     {
