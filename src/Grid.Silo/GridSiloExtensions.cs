@@ -1,4 +1,5 @@
 using System.Net;
+using Grid.Client;
 using Grid.Silo.Copies;
 using Grid.Silo.Hosting;
 using Grid.Silo.Placement;
@@ -51,6 +52,7 @@ public static class GridSiloExtensions
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
         services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
 
+        services.AddGridClient();
         builder.AddGridStreams(GridConstants.StreamProvider);
         builder.ConfigureForGrid();
         return builder;

@@ -1,0 +1,135 @@
+using System.Net;
+using Grid.Silo;
+using Microsoft.Extensions.Configuration;
+
+namespace Grid.Server.Configuration;
+
+/// <summary>Who the silo is and where it listens: section <c>Silo</c>.</summary>
+internal sealed class SiloSettings
+{
+    /// <summary>Its name in status and logs; empty for one made of host and port.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>The cluster that it belongs to: silos and clients with another one do not talk to it.</summary>
+    public string ClusterId { get; set; } = "grid";
+
+    /// <summary>The service: fixed for the life of what the cluster stores.</summary>
+    public string ServiceId { get; set; } = "grid";
+
+    /// <summary>The address at which other silos and clients reach it: an IP address or a host name.</summary>
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>Port for other silos.</summary>
+    public int SiloPort { get; set; } = 11111;
+
+    /// <summary>Port for clients.</summary>
+    public int GatewayPort { get; set; } = 30000;
+}
+
+/// <summary>How silos find each other.</summary>
+internal enum ClusteringProvider
+{
+    /// <summary>Through the first silo's memory: nothing to install, and nothing survives that silo.</summary>
+    Development,
+
+    /// <summary>Through Redis, which keeps the shard records too.</summary>
+    Redis,
+}
+
+/// <summary>How silos find each other: section <c>Clustering</c>.</summary>
+internal sealed class ClusteringSettings
+{
+    public ClusteringProvider Provider { get; set; }
+
+    /// <summary>With Development: HOST:PORT of the first silo's silo port; empty for this silo itself.</summary>
+    public string FirstSilo { get; set; } = "";
+
+    /// <summary>With Redis: as StackExchange.Redis reads it, for instance <c>redis:6379,password=...</c>.</summary>
+    public string ConnectionString { get; set; } = "";
+}
+
+/// <summary>All settings, read and checked.</summary>
+internal sealed class ServerSettings
+{
+    public required SiloSettings Silo { get; init; }
+
+    public required ClusteringSettings Clustering { get; init; }
+
+    public required IPAddress Address { get; init; }
+
+    /// <summary>With Development: where the first silo is.</summary>
+    public required IPEndPoint FirstSilo { get; init; }
+
+    public required IReadOnlyList<string> Warnings { get; init; }
+
+    public required ServerConfiguration Configuration { get; init; }
+
+    public string Name => Silo.Name.Length > 0 ? Silo.Name : $"{(IPAddress.IsLoopback(Address) ? "silo" : Environment.MachineName)}-{Silo.SiloPort}";
+
+    public bool IsFirst => FirstSilo.Equals(new IPEndPoint(Address, Silo.SiloPort));
+
+    /// <summary>Sets what the section <c>Grid</c> names; its ranges are checked when the silo starts.</summary>
+    public void ApplyTo(GridOptions options) => new SettingsReader(Configuration.Root).Read(GridConstants.ConfigurationSection, options);
+
+    /// <summary>Reads and checks everything.</summary>
+    /// <exception cref="CommandException">Something is wrong; the message has a line for each key that is.</exception>
+    public static ServerSettings Read(ServerConfiguration configuration)
+    {
+        SettingsReader reader = new(configuration.Root);
+        SiloSettings silo = reader.Read("Silo", new SiloSettings());
+        ClusteringSettings clustering = reader.Read("Clustering", new ClusteringSettings());
+        reader.Read(GridConstants.ConfigurationSection, new GridOptions());
+        reader.Know("Logging");
+        reader.CheckSections();
+
+        List<string> errors = reader.Errors;
+        CheckPort(errors, "Silo:SiloPort", silo.SiloPort);
+        CheckPort(errors, "Silo:GatewayPort", silo.GatewayPort);
+        if (silo.SiloPort == silo.GatewayPort)
+            errors.Add($"Silo:SiloPort and Silo:GatewayPort are both {silo.SiloPort}; they must differ.");
+        CheckText(errors, "Silo:ClusterId", silo.ClusterId);
+        CheckText(errors, "Silo:ServiceId", silo.ServiceId);
+        IPAddress? address = Endpoints.Resolve(silo.Address);
+        if (address is null)
+            errors.Add($"Silo:Address is '{silo.Address}', which is neither an IP address nor the name of a host. It is the address at which other silos and clients reach this one.");
+        else if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+            errors.Add($"Silo:Address is {address}, at which nobody can reach this silo. Set it to the address by which others reach this machine.");
+        IPEndPoint? first = address is null ? null : new IPEndPoint(address, silo.SiloPort);
+        if (clustering.Provider == ClusteringProvider.Development && clustering.FirstSilo.Length > 0)
+        {
+            first = Endpoints.Parse(clustering.FirstSilo);
+            if (first is null)
+                errors.Add($"Clustering:FirstSilo is '{clustering.FirstSilo}'; HOST:PORT of the first silo's silo port is expected, for instance 127.0.0.1:11111.");
+        }
+
+        if (clustering.Provider == ClusteringProvider.Redis && string.IsNullOrWhiteSpace(clustering.ConnectionString))
+            errors.Add("Clustering:ConnectionString is empty; with Clustering:Provider Redis it names the server, for instance 127.0.0.1:6379.");
+        if (errors.Count > 0)
+            throw Wrong(errors);
+        return new ServerSettings
+        {
+            Silo = silo,
+            Clustering = clustering,
+            Address = address!,
+            FirstSilo = first!,
+            Warnings = reader.Warnings,
+            Configuration = configuration,
+        };
+    }
+
+    /// <summary>The failure that lists what is wrong.</summary>
+    public static CommandException Wrong(IEnumerable<string> errors) =>
+        new(ExitCode.Usage, $"the configuration cannot be used:{string.Concat(errors.Select(error => $"{Environment.NewLine}  {error}"))}");
+
+    private static void CheckPort(List<string> errors, string key, int port)
+    {
+        if (port is < 1 or > 65535)
+            errors.Add($"{key} is {port}; it must be 1 to 65535.");
+    }
+
+    private static void CheckText(List<string> errors, string key, string text)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+            errors.Add($"{key} is empty; give the cluster a name.");
+    }
+}

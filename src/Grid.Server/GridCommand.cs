@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Grid.Client;
+using Grid.Server.Bench;
+using Grid.Server.Digests;
+using Grid.Server.Entries;
+using Grid.Server.Serving;
+using Grid.Server.Status;
+using Grid.Server.Transfer;
+
+namespace Grid.Server;
+
+/// <summary>The command line of <c>grid</c>: every verb, and how the process ends.</summary>
+internal static class GridCommand
+{
+    private static readonly TimeSpan InterruptTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>Parses and runs.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        if (args is [StreamsBench.SiloVerb, .. string[] rest])
+            return await StreamsBench.RunSiloAsync(rest);
+        Command serve = ServeVerb.Create();
+        ParseResult parsed = Create(serve).Parse(args);
+        InvocationConfiguration invocation = new()
+        {
+            EnableDefaultExceptionHandler = false,
+            // A silo stops by itself on SIGTERM and Ctrl-C, in its own time.
+            ProcessTerminationTimeout = parsed.CommandResult.Command == serve ? null : InterruptTime,
+        };
+        try
+        {
+            int code = await parsed.InvokeAsync(invocation);
+            return parsed.Action is ParseErrorAction ? ExitCode.Usage : code;
+        }
+        catch (CommandException expected)
+        {
+            await Console.Error.WriteLineAsync($"grid: {expected.Message}");
+            return expected.ExitCode;
+        }
+        catch (GridException failure)
+        {
+            await Console.Error.WriteLineAsync($"grid: {failure.Message}");
+            return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("grid: interrupted.");
+            return ExitCode.Interrupted;
+        }
+    }
+
+    /// <summary>The root with all verbs.</summary>
+    public static RootCommand Create(Command? serve = null) => new("Grid, a clustered in-memory data grid: the silo and the operator's tool.")
+    {
+        serve ?? ServeVerb.Create(),
+        StatusVerb.Create(),
+        GetVerb.Create(),
+        SetVerb.Create(),
+        DelVerb.Create(),
+        ScanVerb.Create(),
+        ImportVerb.Create(),
+        ExportVerb.Create(),
+        DigestVerb.Create(),
+        DropVerb.Create(),
+        BenchVerb.Create(),
+    };
+}

@@ -1,0 +1,80 @@
+using System.Reflection;
+using Grid.Server.Configuration;
+using Grid.Silo;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using StackExchange.Redis;
+
+namespace Grid.Server.Serving;
+
+/// <summary>Puts a silo together from its settings.</summary>
+internal static class SiloHost
+{
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(30);
+
+    public static IHost Build(ServerSettings settings)
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "grid" });
+        builder.Configuration.AddConfiguration(settings.Configuration.Root);
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = StopTime);
+        builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
+        AddLogging(builder);
+        AddTelemetry(builder, settings);
+        builder.UseOrleans(silo => Configure(silo, settings));
+        return builder.Build();
+    }
+
+    private static void Configure(ISiloBuilder silo, ServerSettings settings)
+    {
+        silo.Configure<ClusterOptions>(cluster =>
+        {
+            cluster.ClusterId = settings.Silo.ClusterId;
+            cluster.ServiceId = settings.Silo.ServiceId;
+        });
+        silo.Configure<SiloOptions>(options => options.SiloName = settings.Name);
+        silo.ConfigureEndpoints(settings.Address, settings.Silo.SiloPort, settings.Silo.GatewayPort);
+        switch (settings.Clustering.Provider)
+        {
+            case ClusteringProvider.Redis:
+                ConfigurationOptions redis = ConfigurationOptions.Parse(settings.Clustering.ConnectionString);
+                silo.UseRedisClustering(options => options.ConfigurationOptions = redis);
+
+                // Orleans' provider writes by compare-and-set on the ETag, which is what the shard records rest on.
+                silo.AddRedisGrainStorage(GridConstants.RecordStorage, options => options.ConfigurationOptions = redis);
+                break;
+            default:
+                silo.UseDevelopmentClustering(settings.FirstSilo);
+                silo.AddGridDevelopmentStorage(settings.FirstSilo);
+                break;
+        }
+
+        silo.AddGrid(settings.ApplyTo);
+    }
+
+    private static void AddLogging(HostApplicationBuilder builder)
+    {
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+        builder.Logging.AddSimpleConsole(static console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss.fff ";
+            console.ColorBehavior = Console.IsOutputRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
+        });
+    }
+
+    /// <summary>Names the process and the meters worth collecting; nothing is collected before an exporter is added.</summary>
+    private static void AddTelemetry(HostApplicationBuilder builder, ServerSettings settings) => builder.Services.AddOpenTelemetry()
+        .ConfigureResource(resource => resource.AddService(
+            "grid",
+            serviceNamespace: settings.Silo.ClusterId,
+            serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3),
+            serviceInstanceId: settings.Name))
+        .WithMetrics(static metrics => metrics.AddMeter("Grid.*", "Microsoft.Orleans", "System.Runtime"));
+}
