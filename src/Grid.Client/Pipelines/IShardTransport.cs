@@ -9,7 +9,8 @@ internal interface IShardTransport
     /// <remarks>
     /// An exception thrown by the call itself means that nothing was handed over. One that ends the task says nothing of
     /// the request's fate: Orleans rejects messages that were written to a broken connection in the same words as
-    /// messages that never left, and a client's connection sends what was in flight a second time.
+    /// messages that never left, and a client's connection sends what was in flight when it broke a second time. An
+    /// answer, though, is the last word on its call: once a request was refused, no second copy of it is applied.
     /// </remarks>
     ValueTask<PooledBuffer> ExecuteAsync(int shard, PooledBuffer request);
 }

@@ -8,6 +8,9 @@ namespace Grid.Client.Pipelines;
 /// <summary>What comes back.</summary>
 internal partial class ShardPipeline
 {
+    /// <summary>Bytes of a reply from which it may have left operations out.</summary>
+    private const int LongReplyBytes = 32 * 1024 * 1024;
+
     /// <summary>Takes the answer to a call.</summary>
     /// <param name="attempt">The call.</param>
     /// <param name="reply">The reply blob, the receiver's reference with it.</param>
@@ -32,6 +35,8 @@ internal partial class ShardPipeline
                         message = ReplyHeader.ReadMessage(reply.Span);
                     else if (header.Count != batch.Count)
                         throw new MalformedException($"A reply with {header.Count} results to {batch.Count} operations.");
+                    else if (reply.Length >= LongReplyBytes && batch.Count > 1)
+                        SendUnansweredAgain(batch, reply);
                 }
                 catch (MalformedException e)
                 {
@@ -207,13 +212,43 @@ internal partial class ShardPipeline
     /// <summary>The batch was applied, or not, and its results are lost: writes are indeterminate, reads are asked again first.</summary>
     private void EndUndecided(Batch batch, string message, ref CompletionRun? over)
     {
-        LaterEffects later = new();
-        for (long n = batch.Number; n < _next; n++)
-            later.Add(_window[n % _window.Length]!, reads: n > batch.Number);
-        Batch? reads = Salvage(batch, later, message, ref over);
-        if (reads is not null)
+        if (Salvage(batch, EffectsFrom(batch, readsToo: false), unknown: true, message, ref over) is { } reads)
             PutFirst(reads, reads);
         GiveUp(batch);
+    }
+
+    /// <summary>
+    /// The shard answers what lies behind a reply of many megabytes as overloaded, nothing done. That is sent again, in
+    /// smaller batches, where nothing on its key follows; the rest is told so.
+    /// </summary>
+    private void SendUnansweredAgain(Batch batch, PooledBuffer reply)
+    {
+        Batch? kept = null;
+        LaterEffects later = EffectsFrom(batch, readsToo: true);
+        SpanReader results = new(reply.Span);
+        results.Read(ReplyHeader.Length);
+        OperationReader operations = new(batch.Request.Span, batch.Count);
+        for (int i = 0; operations.TryRead(out Operation data); i++)
+        {
+            if (OperationResult.Read(ref results).Status != OperationStatus.Overloaded || i == 0)
+                continue;
+            if (batch.Entries[i] is not ({ IsOver: false } operation, int index) || later.Follow(batch.Number, i, data))
+                continue;
+            Keep(ref kept, operation, index, data);
+            batch.Entries[i] = default;
+        }
+
+        if (Seal(kept) is not null)
+            PutFirst(kept!, kept!);
+    }
+
+    /// <summary>What may take effect from <paramref name="batch"/> on.</summary>
+    private LaterEffects EffectsFrom(Batch batch, bool readsToo)
+    {
+        LaterEffects later = new();
+        for (long n = batch.Number; n < _next; n++)
+            later.Add(_window[n % _window.Length]!, reads: readsToo || n > batch.Number);
+        return later;
     }
 
     private void FailAll(Batch batch, BatchStatus status, string message, ref CompletionRun? over)

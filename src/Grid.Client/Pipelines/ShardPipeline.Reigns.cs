@@ -59,9 +59,10 @@ internal partial class ShardPipeline
             if (batch.IsDone)
                 continue;
             Batch? kept = batch;
-            if (IsOutcomeUnknown(batch))
+            bool unknown = IsOutcomeUnknown(batch);
+            if (unknown || later.ReachBeyond(batch.Number))
             {
-                kept = Salvage(batch, later, "the shard's primary changed before it answered", ref over);
+                kept = Salvage(batch, later, unknown, "the shard's primary changed before it answered", ref over);
                 _dispatcher.ReleaseLater(batch.Count, batch.Bytes);
                 batch.IsDone = true;
             }
@@ -109,37 +110,41 @@ internal partial class ShardPipeline
     }
 
     /// <summary>
-    /// Ends the writes of a batch that may have been applied as indeterminate, and makes a new batch of its reads, where
-    /// nothing on their key that may have taken effect follows.
+    /// Makes a new batch of what may be sent again: reads, and writes that are known not to have been applied, where
+    /// nothing on their key that may have taken effect follows. The rest ends here.
     /// </summary>
-    private Batch? Salvage(Batch batch, LaterEffects later, string message, ref CompletionRun? over)
+    private Batch? Salvage(Batch batch, LaterEffects later, bool unknown, string message, ref CompletionRun? over)
     {
-        Batch? reads = null;
+        Batch? kept = null;
         OperationReader reader = new(batch.Request.Span, batch.Count);
         for (int i = 0; reader.TryRead(out Operation data); i++)
         {
             (PendingOperation? operation, int index) = batch.Entries[i];
             if (operation is not { IsOver: false })
                 continue;
-            if (operation.IsWrite)
-            {
+            if (unknown && operation.IsWrite)
                 Fail(operation, index, Undecidable(operation, message, _trouble?.Fault), ref over);
-            }
             else if (later.Follow(batch.Number, i, data))
-            {
                 Fail(operation, index, Unrepeatable(operation, message), ref over);
-            }
             else
-            {
-                reads ??= NewBatch(operation.Settings, BlobCapacityMin);
-                reads.Add(operation, index, data);
-            }
+                Keep(ref kept, operation, index, data);
         }
 
-        if (reads is null)
+        return Seal(kept);
+    }
+
+    private void Keep(ref Batch? kept, PendingOperation operation, int index, in Operation data)
+    {
+        kept ??= NewBatch(operation.Settings, BlobCapacityMin);
+        kept.Add(operation, index, data);
+    }
+
+    private Batch? Seal(Batch? kept)
+    {
+        if (kept is null)
             return null;
-        reads.IsSealed = true;
-        _dispatcher.ReserveMore(reads.Count, reads.Bytes);
-        return reads;
+        kept.IsSealed = true;
+        _dispatcher.ReserveMore(kept.Count, kept.Bytes);
+        return kept;
     }
 }

@@ -220,8 +220,7 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
     {
         for (long n = _low; n < _next; n++)
         {
-            Batch batch = _window[n % _window.Length]!;
-            if (batch.IsDone)
+            if (_window[n % _window.Length] is not { IsDone: false } batch)
                 continue;
             if (batch.NeedsSend && (IsOutcomeUnknown(batch) || Clean(batch)))
                 return batch;

@@ -77,13 +77,7 @@ public sealed partial class ShardPrimary
     {
         if (_proposed is not null || _down)
             return;
-        List<CopyName> desired = [_copy.Name];
-        foreach (CopyName member in _record.Members)
-        {
-            if (MayStay(member, now))
-                desired.Add(member);
-        }
-
+        List<CopyName> desired = [_copy.Name, .. MembersToKeep(now)];
         foreach (PrimaryLink link in _links.Values)
         {
             if (desired.Count <= _options.Replicas && !desired.Contains(link.Copy) && MayJoin(link))
@@ -97,8 +91,27 @@ public sealed partial class ShardPrimary
         _output.WriteRecord(next);
     }
 
-    /// <summary>A member stays while it follows, and for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it stopped on a silo that lives.</summary>
-    private bool MayStay(CopyName member, Instant now)
+    /// <summary>
+    /// Whom the next set keeps: the members that are well, and of those that are merely silent as many as
+    /// <see cref="PrimaryOptions.MinInSync"/> asks for. Below it no write is taken, so a silent member goes on holding all
+    /// that is committed: it stays eligible to take over, should this silo be the one that is failing.
+    /// </summary>
+    private List<CopyName> MembersToKeep(Instant now)
+    {
+        List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
+        int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link));
+        IEnumerable<CopyName> silent = _record.Members.Where(member => !kept.Contains(member) && IsSilent(member));
+        kept.AddRange(silent.Take(Math.Max(0, _options.MinInSync - kept.Count - joining)));
+        return kept;
+    }
+
+    /// <summary>A member whose silo lives and whose copy is not about to be thrown away.</summary>
+    private bool IsSilent(CopyName member) =>
+        _alive.Contains(member.Silo)
+        && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && (link.Phase == LinkPhase.Leaving || link.Copy != member));
+
+    /// <summary>A member is well while it follows, and for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it stopped on a silo that lives.</summary>
+    private bool IsWell(CopyName member, Instant now)
     {
         if (!_alive.Contains(member.Silo))
             return false;
@@ -119,6 +132,11 @@ public sealed partial class ShardPrimary
 
     private bool IsRequired(CopyName copy) => RequiredMembers().Contains(copy);
 
+    /// <summary>Whether a replicated write is taken: enough sure members are well.</summary>
+    private bool EnoughToWrite(Instant now) =>
+        _options.MinInSync == 0 || (EnoughInSync() && _record.Members.Count(member => IsWell(member, now)) >= _options.MinInSync);
+
+    /// <summary>Whether a commit kept its promise: every set that the record may hold has enough members.</summary>
     private bool EnoughInSync() => _options.MinInSync == 0 || MembersSure() >= _options.MinInSync;
 
     /// <summary>Members that every set which the record may hold has in common.</summary>

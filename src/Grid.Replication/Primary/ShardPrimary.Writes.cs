@@ -63,7 +63,7 @@ public sealed partial class ShardPrimary
             return OperationStatus.Invalid;
         if (LogEnd >= EntryVersion.OffsetMax || operation.TimeToLiveMs > TimeToLiveMsMax)
             return OperationStatus.Invalid;
-        if (run.Durability == WriteDurability.Replicated && !EnoughInSync())
+        if (run.Durability == WriteDurability.Replicated && !EnoughToWrite(run.Now))
             return OperationStatus.NotEnoughReplicas;
         return HasRoom(run.Now) ? OperationStatus.Ok : OperationStatus.Overloaded;
     }

@@ -58,6 +58,9 @@ public sealed partial class ShardReplica
             case LinkItemKind.FullSync when Phase is ReplicaPhase.Attaching or ReplicaPhase.Loading:
                 BeginLoad(SyncAnnouncement.Read(item, body));
                 break;
+            case LinkItemKind.FullSync when Phase == ReplicaPhase.Following && item.A == _installedSnapshot:
+                Advance(item.Committed);
+                break;
             case LinkItemKind.Mutations when Phase is ReplicaPhase.Following or ReplicaPhase.Loading:
                 TakeMutations(new LogSlice { Epoch = item.A, FirstOffset = item.B, Count = (int)item.C, Bytes = body }, item.Committed);
                 break;

@@ -15,6 +15,9 @@ public sealed partial class ShardReplica
     private SnapshotLoad? _load;
     private long _nextChunk;
 
+    /// <summary>The snapshot loaded last: one so small that it overtook its own announcement on the command stream.</summary>
+    private long _installedSnapshot;
+
     /// <summary>The load in progress, for the status; null when there is none.</summary>
     public SnapshotLoad? Load => _load;
 
@@ -94,6 +97,7 @@ public sealed partial class ShardReplica
         ShardCopy old = Copy;
         ShardCopy loaded = _loading!;
         _output.Report(ReplicaEvent.LoadEnded, $"{_load!.Entries} entries, {_load.WireBytes} bytes on the wire, {_load.RawBytes} raw; {loaded.Log.EndOffset - loaded.Applied} mutations kept meanwhile");
+        _installedSnapshot = _load.SnapshotId;
         _load.Dispose();
         _load = null;
         _loading = null;

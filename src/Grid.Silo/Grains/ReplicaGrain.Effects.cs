@@ -25,7 +25,8 @@ internal sealed partial class ReplicaGrain
         AttachAnswer? answer;
         try
         {
-            answer = await _primary!.AttachAsync(AttachCall.From(request));
+            answer = await _primary!.AttachAsync(AttachCall.From(request)).AsTask()
+                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
         }
         catch (Exception failure)
         {

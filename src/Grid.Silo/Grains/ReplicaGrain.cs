@@ -108,7 +108,16 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
         {
             if (hosted.IsFreed || copy != replica.Copy || !copy.IsOwnedBy(replica.OwnerToken))
                 return false;
-            step(replica, now);
+            try
+            {
+                step(replica, now);
+            }
+            catch (Exception defect)
+            {
+                LogDefect(defect, _shard);
+                return false;
+            }
+
             return true;
         });
         if (owns)
@@ -137,6 +146,10 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
         host.Drop(hosted);
         DeactivateOnIdle();
     }
+
+    /// <summary>A state machine that threw may have left a step half done: a new one starts from the copy.</summary>
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Shard {Shard}: a defect in the replica; it starts anew")]
+    private partial void LogDefect(Exception defect, int shard);
 
     private void LetGo()
     {

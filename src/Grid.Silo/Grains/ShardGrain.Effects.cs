@@ -12,7 +12,10 @@ using Orleans.Streams;
 
 namespace Grid.Silo.Grains;
 
-/// <content>Carries out what the state machine wants done. Called under the copy's gate; nothing here calls back into it.</content>
+/// <content>
+/// Carries out what the state machine wants done. Called under the copy's gate; nothing here calls back into it, which
+/// is why what is awaited always yields first.
+/// </content>
 internal sealed partial class ShardGrain : IPrimaryOutput
 {
     private readonly List<(string Silo, long Attach)> _sent = [];
@@ -111,7 +114,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     {
         try
         {
-            await sending;
+            await sending.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
             Run(static (primary, link, now) => primary.OnSent(link.silo, link.attach, now), (silo, attach));
         }
         catch (Exception failure)
@@ -122,7 +125,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     private async Task WriteRecordAsync(ShardRecord record)
     {
-        RecordWrite write = await records.WriteAsync(record, _etag);
+        RecordWrite write = await records.WriteAsync(record, _etag).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
         _etag = write.Current.ETag;
         RecordOutcome outcome = write.Written ? RecordOutcome.Written : RecordOutcome.Conflict;
         Run(static (primary, result, now) => primary.OnRecordWritten(result.outcome, result.Record, now), (outcome, write.Current.Record));
@@ -144,7 +147,8 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     {
         try
         {
-            SnapshotOutcome outcome = await snapshotGate.RunAsync(() => sender.RunAsync(cancellation), cancellation);
+            SnapshotOutcome outcome = await snapshotGate.RunAsync(() => sender.RunAsync(cancellation), cancellation)
+                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
             LogSnapshotSent(_shard, plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
         }
         catch (OperationCanceledException)

@@ -46,6 +46,7 @@ internal sealed partial class ShardGrain(
     private HostedCopy? _hosted;
     private ShardPrimary? _primary;
     private IStreamProvider? _streams;
+    private MembershipVersion _membershipSeen;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -120,6 +121,9 @@ internal sealed partial class ShardGrain(
             return Task.CompletedTask;
         }
 
+        // A silo that leaves must not judge its replicas by links that its own end cuts: it would take the shard with it.
+        if (!membership.Current.Active.Contains(membership.Local))
+            return Task.CompletedTask;
         if (_membershipSeen != membership.Current.Version)
         {
             _membershipSeen = membership.Current.Version;
@@ -138,14 +142,24 @@ internal sealed partial class ShardGrain(
         Instant now = SiloClock.Now;
         lock (hosted.Copy.Gate)
         {
-            step(primary, argument, now);
-            if (flush)
-                primary.Flush(now);
-            ReportSent(primary, now);
+            try
+            {
+                step(primary, argument, now);
+                if (flush)
+                    primary.Flush(now);
+                ReportSent(primary, now);
+            }
+            catch (Exception defect)
+            {
+                LogDefect(defect, _shard, primary.Epoch);
+                primary.StepDown($"an internal error ended the reign: {defect.Message}");
+            }
         }
 
         AfterTurn();
     }
 
-    private MembershipVersion _membershipSeen;
+    /// <summary>A state machine that threw may have left a step half done: it must not go on.</summary>
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Shard {Shard}: a defect in the primary of epoch {Epoch}; it steps down")]
+    private partial void LogDefect(Exception defect, int shard, long epoch);
 }

@@ -48,9 +48,13 @@ internal sealed class GridCluster : IAsyncDisposable
                 o.ProbeTimeout = o.MinProbeTimeout = o.MaxProbeTimeout = TimeSpan.FromMilliseconds(500));
             silo.ConfigureLogging(logging =>
             {
+                logging.ClearProviders();
                 logging.SetMinimumLevel(LogLevel.Warning);
-                logging.AddFilter("Grid", Environment.GetEnvironmentVariable("GRID_TEST_LOG") is null ? LogLevel.Warning : LogLevel.Information);
-                logging.AddSimpleConsole(console => console.TimestampFormat = "HH:mm:ss.fff ");
+                if (Environment.GetEnvironmentVariable("GRID_TEST_LOG") is { } file)
+                {
+                    logging.AddFilter("Grid", LogLevel.Information);
+                    logging.AddProvider(new FileLog(file));
+                }
             });
         });
         InProcessTestCluster cluster = builder.Build();

@@ -11,6 +11,8 @@ internal sealed class RawClient(IGrainFactory grains, int shards)
 {
     public const string Keyspace = "test";
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     public static int ShardOf(int key, int shards) => key % shards;
 
     /// <summary>Writes key -> value; returns how the batch and the operation ended.</summary>
@@ -39,7 +41,9 @@ internal sealed class RawClient(IGrainFactory grains, int shards)
         OperationWriter writer = new(request);
         write(ref writer);
         RequestHeader.PatchCount(request, writer.Count);
-        PooledBuffer reply = await grains.GetGrain<IShardGrain>(shard).ExecuteAsync(request);
+
+        // A client is not told of the death of a silo behind its gateway: without a bound it would wait for Orleans' 30 s.
+        PooledBuffer reply = await grains.GetGrain<IShardGrain>(shard).ExecuteAsync(request).AsTask().WaitAsync(Patience);
         request.Release();
         try
         {

@@ -15,8 +15,10 @@ public sealed class PipelineSimulationTests
 {
     private const int Keys = 5;
     private const int Operations = 300;
-    private const int Seeds = 400;
     private const int TwinSeeds = 300;
+
+    /// <summary>Seeds of one run; more by the environment variable, for a long one.</summary>
+    private static readonly int Seeds = int.Parse(Environment.GetEnvironmentVariable("GRID_CLIENT_SEEDS") ?? "400", CultureInfo.InvariantCulture);
 
     [Fact]
     public void Order_and_at_most_once_hold_whatever_befalls_the_calls() =>

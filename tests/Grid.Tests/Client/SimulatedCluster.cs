@@ -3,6 +3,7 @@ using Grid.Client.Contracts;
 using Grid.Client.Keyspaces;
 using Grid.Client.Pipelines;
 using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
 using Xunit;
 
 namespace Grid.Tests.Client;
@@ -12,7 +13,7 @@ namespace Grid.Tests.Client;
 /// <param name="Lost">The request never arrives; the caller is told of a fault.</param>
 /// <param name="ReplyLost">The request is executed, the caller is told of a fault, sometimes long before.</param>
 /// <param name="Silent">Request or reply vanish, and nothing is told for 30 s.</param>
-/// <param name="Twice">The request arrives a second time, later.</param>
+/// <param name="Twice">A request that was not refused arrives a second time, later.</param>
 internal sealed record Misfortunes(double Refused, double Lost, double ReplyLost, double Silent, double Twice)
 {
     public static readonly Misfortunes None = new(0, 0, 0, 0, 0);
@@ -156,9 +157,19 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
     {
         byte[] bytes = request.Span.ToArray();
         Arrived.Add(bytes);
-        Shards[shard].Handle(bytes, Time.NowMs, answer);
-        if (Random.NextDouble() < Misfortunes.Twice)
-            After(Random.Next(2000), () => Shards[shard].Handle(bytes, Time.NowMs, static reply => reply.Release()));
+        BatchStatus? told = null;
+        Shards[shard].Handle(bytes, Time.NowMs, reply =>
+        {
+            told = ReplyHeader.Read(reply.Span).Status;
+            answer(reply);
+        });
+        if (Random.NextDouble() >= Misfortunes.Twice)
+            return;
+        After(Random.Next(2000), () =>
+        {
+            if (told is null or BatchStatus.Ok or BatchStatus.Indeterminate)
+                Shards[shard].Handle(bytes, Time.NowMs, static reply => reply.Release());
+        });
     }
 
     private int Delay() => Random.Next(DelayMaxMs + 1);

@@ -116,6 +116,39 @@ public sealed class SharedReadTests
         Assert.Equal(0, interfering.Advanced);
     }
 
+    [Fact]
+    public void A_reader_under_whose_hands_the_entry_changes_gives_what_is_there_afterwards()
+    {
+        (Action<Keyspace> Change, SharedReadStatus Status)[] changes =
+        [
+            (k => k.Clear(50), SharedReadStatus.NotFound),
+            (k => k.Delete(Key(1), KeyHash.Compute(Key(1)), 50), SharedReadStatus.NotFound),
+            (k => k.SetExpiry(Key(1), KeyHash.Compute(Key(1)), 77, 50), SharedReadStatus.Found),
+            (k => Write(k, 1, 100, 50), SharedReadStatus.Found),
+            (k => Write(k, 1, 101, 50), SharedReadStatus.Found),
+            (k => Write(k, 1, 30_000, 50), SharedReadStatus.Found),
+        ];
+        foreach ((Action<Keyspace> change, SharedReadStatus status) in changes)
+        {
+            foreach (int length in new[] { 100, 20_000 })
+            {
+                using var store = new ShardStore(new PagePool());
+                Keyspace keyspace = store.GetOrCreate(0, "s");
+                Write(keyspace, 1, length, 1);
+                bool changed = false;
+                var writer = new InterferingWriter(() =>
+                {
+                    if (!changed)
+                        change(keyspace);
+                    changed = true;
+                });
+                Assert.Equal(status, keyspace.TryReadShared(Key(1), KeyHash.Compute(Key(1)), 1, writer, out ulong version, out _));
+                Assert.Equal(status == SharedReadStatus.Found ? 50UL : 0UL, version);
+                Assert.Equal(status == SharedReadStatus.Found, writer.Advanced > 0);
+            }
+        }
+    }
+
     private static long Read(Keyspace keyspace, int seed, CancellationToken done, bool mayMiss = false)
     {
         var random = new Random(seed);
@@ -192,7 +225,7 @@ public sealed class SharedReadTests
 
     private sealed class InterferingWriter(Action interfere) : IBufferWriter<byte>
     {
-        private readonly byte[] _bytes = new byte[1000];
+        private readonly byte[] _bytes = new byte[40_000];
 
         public int Asked { get; private set; }
 
