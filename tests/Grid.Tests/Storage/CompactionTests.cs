@@ -51,8 +51,8 @@ public sealed class CompactionTests
         var random = new Random(3);
         using var model = new StoreModel();
         for (int i = 0; i < Entries; i++)
-            model.Set(Key(i), new byte[i % 500 == 0 ? 42 : 50], i % 500 == 0 ? 5_000_000 : 0);
-        foreach (int i in Enumerable.Range(0, Entries).OrderBy(_ => random.Next()).Take(Entries * 9 / 10))
+            model.Set(Key(i), new byte[i % 5000 == 0 ? 42 : 50], i % 5000 == 0 ? 5_000_000 : 0);
+        foreach (int i in Enumerable.Range(0, Entries).Where(i => i % 5000 != 0).OrderBy(_ => random.Next()).Take(Entries * 9 / 10))
             model.Delete(Key(i));
         while (model.Store.Maintain(1000))
         {
