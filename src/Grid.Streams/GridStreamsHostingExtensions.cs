@@ -28,6 +28,7 @@ public static class GridStreamsHostingExtensions
 
         builder.Services.AddSingleton<IConfigurationValidator>(sp => new OptionsValidator(name, OptionsOf(sp, name)));
         builder.Services.AddKeyedSingleton<IGridStreamControl>(name, static (sp, key) => AdapterOf(sp, (string)key!));
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(sp => AdapterOf(sp, name));
         return builder.AddPersistentStreams(name, CreateAdapter, Configure);
     }
 

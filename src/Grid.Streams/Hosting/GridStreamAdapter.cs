@@ -7,7 +7,8 @@ namespace Grid.Streams.Hosting;
 
 /// <summary>The provider as Orleans' persistent-stream machinery sees it, and its owner of all that lives on this silo.</summary>
 internal sealed partial class GridStreamAdapter :
-    IQueueAdapterFactory, IQueueAdapter, IQueueAdapterCache, IStreamFailureHandler, IGridStreamControl, IDisposable
+    IQueueAdapterFactory, IQueueAdapter, IQueueAdapterCache, IStreamFailureHandler, IGridStreamControl,
+    ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     private readonly StreamTable _streams;
     private readonly StreamInstruments _instruments;
@@ -119,6 +120,20 @@ internal sealed partial class GridStreamAdapter :
         _streams.Find(streamIdentity)?.Fail(GridStreamFailureReason.DeliveryFailed);
         return Task.CompletedTask;
     }
+
+    /// <summary>
+    /// Ends all streams at the stage at which Orleans stops their agents. It need not get as far as that: the agents' manager is
+    /// called like a grain, and a silo that is stopping does not always answer.
+    /// </summary>
+    public void Participate(ISiloLifecycle observer) => observer.Subscribe(
+        $"{nameof(GridStreamAdapter)}-{Name}",
+        ServiceLifecycleStage.Active,
+        static _ => Task.CompletedTask,
+        _ =>
+        {
+            _streams.Stop();
+            return Task.CompletedTask;
+        });
 
     /// <inheritdoc/>
     public void Dispose()

@@ -18,6 +18,7 @@ internal sealed class StreamTable(string name, StreamSetting setting, Action onL
     private readonly Lock _gate = new();
     private readonly Stack<Lane> _free = new();
     private List<Lane> _lanes = [];
+    private bool _isStopped;
 
     /// <summary>Queues items, see <see cref="StreamQueue{T}.Enqueue"/>. References are taken over whatever the outcome.</summary>
     public Task Enqueue<T>(StreamId id, ReadOnlySpan<T> items)
@@ -98,6 +99,18 @@ internal sealed class StreamTable(string name, StreamSetting setting, Action onL
         }
     }
 
+    /// <summary>Fails every stream, and those that are yet to come.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _isStopped = true;
+        }
+
+        foreach (StreamQueue stream in _streams.Values)
+            stream.Fail(GridStreamFailureReason.Stopped);
+    }
+
     private static Task Refuse<T>(ReadOnlySpan<T> items, Exception exception)
     {
         foreach (T item in items)
@@ -122,7 +135,7 @@ internal sealed class StreamTable(string name, StreamSetting setting, Action onL
             Lane lane = _free.Pop();
             stream = new StreamQueue<T>(id, setting, lane);
             lane.Assign(stream);
-            if (lane.IsStopped)
+            if (_isStopped || lane.IsStopped)
                 stream.Fail(GridStreamFailureReason.Stopped);
             _streams[id] = stream;
         }
