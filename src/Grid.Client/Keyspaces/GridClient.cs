@@ -5,9 +5,9 @@ namespace Grid.Client.Keyspaces;
 /// <summary>The grid over one dispatcher.</summary>
 internal sealed class GridClient(OperationDispatcher dispatcher, IGridSerializer serializer) : IGrid, IAsyncDisposable
 {
-    public IKeyspace GetKeyspace(string name, KeyspaceOptions? options) => new Keyspace(new KeyspaceCalls(dispatcher, name, options));
+    public IKeyspace GetKeyspace(string name, KeyspaceOptions? options = null) => new Keyspace(new KeyspaceCalls(dispatcher, name, options));
 
-    public IKeyspace<TKey, TValue> GetKeyspace<TKey, TValue>(string name, KeyspaceOptions? options)
+    public IKeyspace<TKey, TValue> GetKeyspace<TKey, TValue>(string name, KeyspaceOptions? options = null)
         where TKey : notnull
     {
         KeyspaceCalls calls = new(dispatcher, name, options);
