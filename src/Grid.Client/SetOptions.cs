@@ -28,7 +28,13 @@ public readonly record struct SetOptions
     /// <summary>Time to live of the entry: 1 ms to 100 years, rounded up to milliseconds; null for the keyspace's default.</summary>
     public TimeSpan? TimeToLive { get; init; }
 
-    /// <summary>True to leave the entry the expiry that it has; excludes <see cref="TimeToLive"/>.</summary>
+    /// <summary>
+    /// The moment at which the entry expires, after 1970, by the clock of the shard's primary; excludes <see cref="TimeToLive"/>. An
+    /// entry written with a moment that has passed is gone at once.
+    /// </summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>True to leave the entry the expiry that it has; excludes <see cref="TimeToLive"/> and <see cref="ExpiresAt"/>.</summary>
     public bool KeepTimeToLive { get; init; }
 
     /// <summary>Only if there is no entry under the key.</summary>
@@ -42,6 +48,9 @@ public readonly record struct SetOptions
 
     /// <summary>Always, with a time to live.</summary>
     public static SetOptions ExpireAfter(TimeSpan timeToLive) => new() { TimeToLive = timeToLive };
+
+    /// <summary>Always, until a moment.</summary>
+    public static SetOptions ExpireAt(DateTimeOffset moment) => new() { ExpiresAt = moment };
 }
 
 /// <summary>How a scan goes.</summary>

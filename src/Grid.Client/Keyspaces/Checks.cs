@@ -5,6 +5,8 @@ namespace Grid.Client.Keyspaces;
 /// <summary>Everything that is checked before anything is sent.</summary>
 internal static class Checks
 {
+    private static readonly TimeSpan MomentMax = new DateTimeOffset(2900, 1, 1, 0, 0, 0, TimeSpan.Zero) - DateTimeOffset.UnixEpoch;
+
     public static void Key(ReadOnlySpan<byte> key)
     {
         if ((uint)(key.Length - 1) >= GridLimits.KeyBytesMax)
@@ -38,6 +40,15 @@ internal static class Checks
         if (time <= TimeSpan.Zero || time > GridLimits.TimeToLiveMax)
             throw new ArgumentOutOfRangeException(name, time, $"A time to live is more than zero and at most {GridLimits.TimeToLiveMax.Days} days; to take an expiry away use PersistAsync.");
         return (time.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
+    }
+
+    /// <summary>A moment of expiry in Unix milliseconds.</summary>
+    public static long Moment(DateTimeOffset moment, string name)
+    {
+        long unixMs = moment.ToUnixTimeMilliseconds();
+        if (unixMs <= 0 || moment - DateTimeOffset.UnixEpoch > MomentMax)
+            throw new ArgumentOutOfRangeException(name, moment, "A moment of expiry is after 1970 and before 2900.");
+        return unixMs;
     }
 
     public static int Timeout(TimeSpan timeout, string name)

@@ -75,12 +75,22 @@ internal sealed class KeyspaceCalls
 
         if (set.Version != 0 && set.When != SetWhen.Version)
             throw new ArgumentException("SetOptions.Version is given, but When is not SetWhen.Version.", nameof(set));
-        if (set.KeepTimeToLive && set.TimeToLive is not null)
-            throw new ArgumentException("SetOptions.KeepTimeToLive and TimeToLive exclude each other.", nameof(set));
+        if ((set.KeepTimeToLive ? 1 : 0) + (set.TimeToLive is null ? 0 : 1) + (set.ExpiresAt is null ? 0 : 1) > 1)
+            throw new ArgumentException("SetOptions.KeepTimeToLive, TimeToLive and ExpiresAt exclude each other.", nameof(set));
         if (set.KeepTimeToLive)
+        {
             data.Flags = OperationFlags.KeepExpiry;
+        }
+        else if (set.ExpiresAt is { } moment)
+        {
+            data.Flags = OperationFlags.ExpiresAt;
+            data.TimeToLiveMs = Checks.Moment(moment, nameof(SetOptions.ExpiresAt));
+        }
         else
+        {
             data.TimeToLiveMs = TimeToLiveMs(set.TimeToLive);
+        }
+
         return Call(key, ref data, Readers.Set, null, options, token);
     }
 

@@ -40,7 +40,7 @@ public ref struct Operation
     /// <summary>The version that <see cref="WriteCondition.IfVersion"/> asks for.</summary>
     public ulong Version { get; set; }
 
-    /// <summary>Time to live in milliseconds; 0 for none.</summary>
+    /// <summary>Time to live in milliseconds, or with <see cref="OperationFlags.ExpiresAt"/> its end; 0 for none.</summary>
     public long TimeToLiveMs { get; set; }
 
     /// <summary>What to add to a counter.</summary>

@@ -62,6 +62,9 @@ public enum OperationFlags : byte
 
     /// <summary>On <see cref="OperationKind.Scan"/>: keys and versions only.</summary>
     KeysOnly = 4,
+
+    /// <summary>On <see cref="OperationKind.Set"/>: <see cref="Operation.TimeToLiveMs"/> is the moment of expiry, in Unix milliseconds.</summary>
+    ExpiresAt = 8,
 }
 
 /// <summary>How one operation ended.</summary>

@@ -76,7 +76,9 @@ public sealed partial class ShardPrimary
     private void ExecuteSet(ref BatchRun run, PrimaryKeyspace keyspace, ulong hash, in Operation operation)
     {
         bool keepExpiry = operation.Flags.HasFlag(OperationFlags.KeepExpiry);
-        long expiry = operation.TimeToLiveMs > 0 ? run.Now.UnixMs + operation.TimeToLiveMs : 0;
+        long expiry = operation.TimeToLiveMs == 0 || operation.Flags.HasFlag(OperationFlags.ExpiresAt)
+            ? operation.TimeToLiveMs
+            : run.Now.UnixMs + operation.TimeToLiveMs;
         if (operation.Condition != WriteCondition.None || keepExpiry)
         {
             bool found = TryFind(ref run, keyspace, operation.Key, hash, out EntryView entry);

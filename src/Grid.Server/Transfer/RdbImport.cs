@@ -64,6 +64,9 @@ internal sealed class RdbImport : IRdbHandler, IDisposable
 {
     private const int PieceBytes = 128 << 10;
 
+    // Redis takes moments for which no calendar has a date; nobody will see the difference.
+    private static readonly long LatestMs = new DateTimeOffset(2899, 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
+
     private readonly IGrid _grid;
     private readonly ImportSettings _settings;
     private readonly TimeProvider _time;
@@ -187,8 +190,8 @@ internal sealed class RdbImport : IRdbHandler, IDisposable
         return set.Keyspace.SetAsync(bytes[..set.KeyLength], bytes[set.KeyLength..], OptionsFor(set.ExpiryUnixMs), new CallOptions { Durability = _settings.Durability }, _stop.Token);
     }
 
-    private SetOptions OptionsFor(long? expiryUnixMs) => expiryUnixMs is { } expiry
-        ? SetOptions.ExpireAfter(TimeSpan.FromMilliseconds(Math.Max(1, expiry - NowMs())))
+    private static SetOptions OptionsFor(long? expiryUnixMs) => expiryUnixMs is { } expiry
+        ? SetOptions.ExpireAt(DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(expiry, LatestMs)))
         : default;
 
     /// <summary>Waits until few enough writes are outstanding.</summary>

@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Xunit;
+
+namespace Grid.Cluster.Tests.Server;
+
+/// <summary>A process of the test's own, ended by its id whatever becomes of the test.</summary>
+internal sealed class ChildProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan EndTime = TimeSpan.FromSeconds(10);
+
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly StringBuilder _errors = new();
+
+    private ChildProcess(Process process) => _process = process;
+
+    public int Id => _process.Id;
+
+    public string Output => Read(_output);
+
+    public string Errors => Read(_errors);
+
+    public static ChildProcess Start(string file, IEnumerable<string> arguments, string directory)
+    {
+        ProcessStartInfo start = new(file, arguments) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        ChildProcess child = new(new Process { StartInfo = start });
+        child._process.OutputDataReceived += (_, line) => Append(child._output, line.Data);
+        child._process.ErrorDataReceived += (_, line) => Append(child._errors, line.Data);
+        child._process.Start();
+        child._process.StandardInput.Close();
+        child._process.BeginOutputReadLine();
+        child._process.BeginErrorReadLine();
+        return child;
+    }
+
+    /// <summary>Ports that nobody uses now.</summary>
+    public static int[] FreePorts(int count)
+    {
+        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
+        foreach (TcpListener listener in listeners)
+            listener.Start();
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (TcpListener listener in listeners)
+            listener.Dispose();
+        return ports;
+    }
+
+    /// <summary>As <c>kill -9</c>.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <summary>As <c>kill</c>.</summary>
+    public void Terminate()
+    {
+        using Process kill = Process.Start("kill", ["-TERM", Id.ToString()]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>The exit code, once it has ended.</summary>
+    public async Task<int> ExitAsync(TimeSpan limit)
+    {
+        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(limit);
+        try
+        {
+            await _process.WaitForExitAsync(deadline.Token);
+            return _process.ExitCode;
+        }
+        catch (OperationCanceledException) when (!TestContext.Current.CancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"'{_process.StartInfo.FileName} {string.Join(' ', _process.StartInfo.ArgumentList)}' has not ended after {limit.TotalSeconds} s. It wrote:\n{Output}\n{Errors}");
+        }
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        using CancellationTokenSource deadline = new(EndTime);
+        await _process.WaitForExitAsync(deadline.Token);
+        _process.Dispose();
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        if (line is null)
+            return;
+        lock (text)
+            text.AppendLine(line);
+    }
+
+    private static string Read(StringBuilder text)
+    {
+        lock (text)
+            return text.ToString();
+    }
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Grid.Client.Contracts.Operator;
+using Grid.Server.Clusters;
+using Xunit;
+
+namespace Grid.Cluster.Tests.Server;
+
+/// <summary>What a command wrote and how it ended.</summary>
+internal sealed record CommandOutcome(int ExitCode, string Output, string Errors)
+{
+    public JsonElement Json => JsonDocument.Parse(Output).RootElement;
+
+    public CommandOutcome Expect(int exitCode)
+    {
+        Assert.True(ExitCode == exitCode, $"The exit code is {ExitCode} instead of {exitCode}. It wrote:\n{Output}\n{Errors}");
+        return this;
+    }
+}
+
+/// <summary>A cluster of real <c>grid serve</c> processes on loopback, and the command-line tool on it.</summary>
+internal sealed class GridProcesses : IAsyncDisposable
+{
+    private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");
+    private static readonly TimeSpan CommandTime = TimeSpan.FromMinutes(2);
+
+    private readonly List<ChildProcess> _silos = [];
+    private readonly List<ChildProcess> _commands = [];
+    private readonly string _directory;
+    private readonly string[] _overrides;
+    private readonly int[] _ports;
+    private ClusterConnection? _connection;
+
+    private GridProcesses(string directory, int silosMax, string[] overrides)
+    {
+        _directory = directory;
+        _overrides = overrides;
+        _ports = ChildProcess.FreePorts(2 * silosMax);
+    }
+
+    /// <summary>Starts silos named silo-0, silo-1 ...; the first one is the development cluster's first silo.</summary>
+    public static async Task<GridProcesses> StartAsync(string directory, int silos, params string[] overrides)
+    {
+        GridProcesses cluster = new(directory, silos + 1, overrides);
+        for (int i = 0; i < silos; i++)
+            cluster.StartSilo();
+        cluster._connection = await ClusterConnection.OpenAsync(
+            new ConnectPlan
+            {
+                ClusterId = "grid",
+                ServiceId = "grid",
+                Gateways = [new IPEndPoint(IPAddress.Loopback, cluster.Gateway)],
+                RedisConnection = "",
+                Timeout = TimeSpan.FromSeconds(60),
+                Verbose = false,
+            },
+            TestContext.Current.CancellationToken);
+        return cluster;
+    }
+
+    public ChildProcess Silo(int index) => _silos[index];
+
+    private int Gateway => _ports[1];
+
+    /// <summary>Starts one more silo, at ports of its own or at those of another one.</summary>
+    public void StartSilo(int? sameAs = null)
+    {
+        int i = sameAs ?? _silos.Count;
+        _silos.Add(ChildProcess.Start(
+            Binary,
+            ["serve", "--silo-port", Text(_ports[2 * i]), "--gateway-port", Text(_ports[(2 * i) + 1]), "--name", $"silo-{i}", "--first", $"127.0.0.1:{_ports[0]}", .. _overrides],
+            _directory));
+    }
+
+    /// <summary>Runs a verb to its end.</summary>
+    public async Task<CommandOutcome> RunAsync(params string[] arguments)
+    {
+        ChildProcess command = Start(arguments);
+        int exitCode = await command.ExitAsync(CommandTime);
+        return new CommandOutcome(exitCode, command.Output, command.Errors);
+    }
+
+    /// <summary>Starts a verb.</summary>
+    public ChildProcess Start(params string[] arguments)
+    {
+        ChildProcess command = ChildProcess.Start(Binary, [.. arguments, "--gateway", $"127.0.0.1:{Gateway}", "--timeout", "30"], _directory);
+        _commands.Add(command);
+        return command;
+    }
+
+    public Task<ClusterStatus> StatusAsync() => _connection!.Operator.GetStatusAsync();
+
+    /// <summary>Waits until the status is as wanted, and returns it.</summary>
+    public async Task<ClusterStatus> UntilAsync(string what, TimeSpan limit, Func<ClusterStatus, bool> condition)
+    {
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (true)
+        {
+            ClusterStatus status = await StatusAsync();
+            if (condition(status))
+                return status;
+            if (System.Diagnostics.Stopwatch.GetElapsedTime(start) > limit)
+                Assert.Fail($"After {limit.TotalSeconds} s it is still not so that {what}:\n{Describe(status)}\n{string.Join("\n", _silos.Select(silo => Tail(silo.Output + silo.Errors)))}");
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Every shard has a primary, and the wanted number of copies in sync, each on another silo that is active.</summary>
+    public static bool IsWhole(ClusterStatus status, int copies)
+    {
+        string[] active = [.. status.Silos.Where(silo => silo.State == "Active").Select(silo => silo.Address)];
+        return status.Shards.All(shard => shard.Primary is not null && active.Contains(shard.Primary) && shard.InSync.Count == copies && shard.InSync.Distinct().All(active.Contains) && shard.InSync.Distinct().Count() == copies);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is not null)
+            await _connection.DisposeAsync();
+        foreach (ChildProcess child in _commands.Concat(_silos))
+            await child.DisposeAsync();
+    }
+
+    private static string Describe(ClusterStatus status) => string.Join("\n", status.Shards.Select(shard =>
+        $"shard {shard.Shard}: epoch {shard.Epoch}, primary {shard.Primary ?? $"none ({shard.Problem})"}, in sync {string.Join(" ", shard.InSync)}; copies {string.Join(" ", shard.Copies.Select(copy => $"{copy.Silo} {copy.State} {copy.Phase} {copy.Applied}"))}"));
+
+    private static string Tail(string log) => string.Join("\n", log.Split('\n').TakeLast(15));
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
