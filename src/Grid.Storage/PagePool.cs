@@ -1,0 +1,207 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Grid.Storage.Pages;
+
+namespace Grid.Storage;
+
+/// <summary>
+/// The memory of all shards of a process: slabs of 4 MiB, each cut into pages of one size from 4 to 64 KiB.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A place is an address in units of 8 bytes: the slab's number above 19 bits of offset. Slab numbers start at 1,
+/// so that address 0 is no place, and end at 2^20: 4 TiB.
+/// </para>
+/// <para>
+/// Slabs are managed arrays without references on the pinned heap: the garbage collector neither scans nor moves
+/// them. A slab all of whose pages are free is given back to it, except one of each size kept at hand.
+/// </para>
+/// <para>Thread safety: all members may be called from any thread.</para>
+/// </remarks>
+public sealed unsafe class PagePool
+{
+    internal const int SlabLog2 = 22;
+    internal const int SlabBytes = 1 << SlabLog2;
+    internal const int UnitLog2 = 3;
+    internal const int SlabUnitsLog2 = SlabLog2 - UnitLog2;
+    internal const ulong UnitMask = (1UL << SlabUnitsLog2) - 1;
+    internal const int SmallestPageLog2 = 12;
+    internal const int LargestPageLog2 = 16;
+    internal const int SlabsMax = 1 << 20;
+    private const int CacheLineBytes = 64;
+
+    private readonly Lock _gate = new();
+    private readonly List<SlabPages>[] _withFree = [[], [], [], [], []];
+    private readonly int[] _wholeFree = new int[LargestPageLog2 - SmallestPageLog2 + 1];
+    private readonly Stack<int> _unusedNumbers = new();
+    private SlabPages?[] _pages = new SlabPages?[64];
+    private Slab[] _slabs = new Slab[64];
+    private int _numbers = 1;
+    private long _rentedBytes;
+    private int _slabCount;
+
+    /// <summary>Bytes of all slabs, whether their pages are in use or not.</summary>
+    public long SlabBytesHeld
+    {
+        get
+        {
+            lock (_gate)
+                return (long)_slabCount * SlabBytes;
+        }
+    }
+
+    /// <summary>Bytes of the pages in use.</summary>
+    public long RentedBytes
+    {
+        get
+        {
+            lock (_gate)
+                return _rentedBytes;
+        }
+    }
+
+    internal Slab[] Slabs
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _slabs;
+    }
+
+    /// <summary>The table as readers on other threads see it.</summary>
+    internal Slab[] SharedSlabs => Volatile.Read(ref _slabs);
+
+    /// <summary>Gives back every slab that is wholly free, the ones kept at hand included.</summary>
+    public void Trim()
+    {
+        lock (_gate)
+        {
+            for (int number = 1; number < _numbers; number++)
+            {
+                if (_pages[number] is { } pages && pages.Free == pages.Pages)
+                {
+                    _wholeFree[pages.PageLog2 - SmallestPageLog2]--;
+                    Drop(pages);
+                }
+            }
+        }
+    }
+
+    /// <summary>Where a page of the caller's, or a place in it, lies. Only for the one who holds the page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* At(ulong address)
+    {
+        ref Slab slab = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slabs), (nint)(address >> SlabUnitsLog2));
+        return slab.Base + ((address & UnitMask) << UnitLog2);
+    }
+
+    /// <summary>The address of a page of 2^<paramref name="pageLog2"/> bytes with undefined contents.</summary>
+    internal ulong Rent(int pageLog2)
+    {
+        lock (_gate)
+        {
+            int size = pageLog2 - SmallestPageLog2;
+            List<SlabPages> list = _withFree[size];
+            SlabPages pages;
+            if (list.Count == 0)
+            {
+                pages = AddSlab(pageLog2);
+                Link(list, pages);
+            }
+            else
+            {
+                pages = list[^1];
+                if (pages.Free == pages.Pages)
+                    _wholeFree[size]--;
+            }
+
+            int page = pages.Take();
+            if (pages.Free == 0)
+                Unlink(list, pages);
+            _rentedBytes += 1L << pageLog2;
+            return ((ulong)pages.Slab << SlabUnitsLog2) | ((ulong)page << (pageLog2 - UnitLog2));
+        }
+    }
+
+    /// <summary>Ends the use of the page at <paramref name="address"/>.</summary>
+    internal void Return(ulong address)
+    {
+        lock (_gate)
+        {
+            SlabPages pages = _pages[(int)(address >> SlabUnitsLog2)]!;
+            int size = pages.PageLog2 - SmallestPageLog2;
+            pages.Put((int)((address & UnitMask) >> (pages.PageLog2 - UnitLog2)));
+            _rentedBytes -= 1L << pages.PageLog2;
+            if (pages.Free == 1)
+                Link(_withFree[size], pages);
+            if (pages.Free < pages.Pages)
+                return;
+            if (_wholeFree[size] > 0)
+                Drop(pages);
+            else
+                _wholeFree[size]++;
+        }
+    }
+
+    private SlabPages AddSlab(int pageLog2)
+    {
+        if (_unusedNumbers.TryPop(out int number) is false)
+        {
+            if (_numbers == SlabsMax)
+                throw new InsufficientMemoryException("The page pool holds 4 TiB, the most it can address.");
+            number = _numbers++;
+            if (number == _slabs.Length)
+                GrowTables();
+        }
+
+        byte[] data = GC.AllocateUninitializedArray<byte>(SlabBytes + CacheLineBytes, pinned: true);
+        byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data));
+        int offset = (int)(-(nint)start & (CacheLineBytes - 1));
+        var pages = new SlabPages(number, pageLog2);
+        _pages[number] = pages;
+        _slabs[number] = new Slab
+        {
+            Data = data,
+            PageIds = new int[pages.Pages],
+            Base = start + offset,
+            BaseOffset = offset,
+            PageLog2 = pageLog2,
+        };
+        _slabCount++;
+        return pages;
+    }
+
+    // Holders of pages on other threads may go on using the old table: entries never change while pages are held,
+    // and whoever gets a page of a new slab got it under the lock, after the new table was published.
+    private void GrowTables()
+    {
+        int length = (int)BitOperations.RoundUpToPowerOf2((uint)_slabs.Length + 1);
+        Array.Resize(ref _pages, length);
+        Slab[] slabs = new Slab[length];
+        _slabs.CopyTo(slabs, 0);
+        Volatile.Write(ref _slabs, slabs);
+    }
+
+    private void Drop(SlabPages pages)
+    {
+        Unlink(_withFree[pages.PageLog2 - SmallestPageLog2], pages);
+        _pages[pages.Slab] = null;
+        _slabs[pages.Slab] = default;
+        _unusedNumbers.Push(pages.Slab);
+        _slabCount--;
+    }
+
+    private static void Link(List<SlabPages> list, SlabPages pages)
+    {
+        pages.ListIndex = list.Count;
+        list.Add(pages);
+    }
+
+    private static void Unlink(List<SlabPages> list, SlabPages pages)
+    {
+        SlabPages last = list[^1];
+        list[pages.ListIndex] = last;
+        last.ListIndex = pages.ListIndex;
+        list.RemoveAt(list.Count - 1);
+        pages.ListIndex = -1;
+    }
+}
