@@ -13,6 +13,9 @@ public sealed partial class ShardPrimary
     private readonly SortedDictionary<string, PrimaryLink> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _askedAtMs = [];
 
+    /// <summary>The links as they are now.</summary>
+    internal IEnumerable<PrimaryLink> Links => _links.Values;
+
     /// <summary>A replica wants to follow.</summary>
     public AttachAnswer OnAttach(AttachRequest request, Instant now)
     {

@@ -85,6 +85,9 @@ public sealed partial class ShardReplica : IDisposable
     /// <summary>Number of the newest attach.</summary>
     public long AttachNumber => _attach;
 
+    /// <summary>The reign that the newest attach brought the replica into; 0 before its first item.</summary>
+    internal long EpochFollowed => _epoch;
+
     /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
     public bool IsFaulted => _corruptInRow >= 3;
 
