@@ -9,7 +9,7 @@ namespace Grid.Tests.Simulation;
 /// <content>What primaries do: appends, commits, replies, snapshots.</content>
 internal sealed partial class Oracle
 {
-    private readonly Dictionary<(long Epoch, ClientCall Call), long> _dependsAtLeast = [];
+    private readonly Dictionary<(long Epoch, ClientCall Call), long[]> _dependsAtLeast = [];
 
     public void OnReignBegins(SimPrimary primary)
     {
@@ -54,10 +54,8 @@ internal sealed partial class Oracle
         CheckPrimary(primary);
         if (!_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign) || _dependsAtLeast.ContainsKey((reign.Epoch, call)))
             return;
-        long depends = 0;
-        foreach (SimOperation operation in call.Operations.Where(operation => operation.Looks))
-            depends = Math.Max(depends, operation.Kind == OperationKind.Scan ? reign.End : reign.Model.NewestOf(operation.Keyspace, operation.Key));
-        _dependsAtLeast[(reign.Epoch, call)] = depends;
+        _dependsAtLeast[(reign.Epoch, call)] = [.. call.Operations.Select(operation =>
+            !operation.Looks ? 0 : operation.Kind == OperationKind.Scan ? reign.End : reign.Model.NewestOf(operation.Keyspace, operation.Key))];
     }
 
     /// <summary>A reply leaves: everything that it depends on must be committed.</summary>
@@ -67,15 +65,20 @@ internal sealed partial class Oracle
         ReplyHeader header = ReplyHeader.Read(reply);
         if (header.Status != BatchStatus.Ok)
             return;
-        _dependsAtLeast.Remove((primary.Core.Epoch, call), out long depends);
+        _dependsAtLeast.Remove((primary.Core.Epoch, call), out long[]? depends);
         long committed = primary.Core.Committed;
         Require(header.Epoch == primary.Core.Epoch, $"9: a reply of epoch {header.Epoch} in epoch {primary.Core.Epoch}");
-        Require(depends <= committed, $"9: the reply to {call} depends on {depends}, only {committed} is committed");
         Reign reign = _reigns[primary.Core.Epoch];
         List<SimResult> results = ClientCall.ReadResults(reply);
         Require(results.Count == call.Operations.Count, $"10: {results.Count} results for {call}");
         for (int i = 0; i < results.Count; i++)
+        {
+            bool looked = results[i].Status is not (OperationStatus.NotEnoughReplicas or OperationStatus.Overloaded or OperationStatus.Invalid);
+            Require(
+                !looked || depends is null || depends[i] <= committed,
+                $"9: result {i} of {call}, {results[i].Status}, depends on {depends?[i]}, only {committed} is committed");
             CheckResult(reign, call, call.Operations[i], results[i], committed);
+        }
     }
 
     private void CheckResult(Reign reign, ClientCall call, SimOperation operation, SimResult result, long committed)
