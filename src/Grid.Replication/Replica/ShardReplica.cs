@@ -167,6 +167,9 @@ public sealed partial class ShardReplica : IDisposable
         Phase = ReplicaPhase.Dismissed;
     }
 
+    /// <summary>True when a test has asked for this mistake.</summary>
+    private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
+
     private bool Owns() => Phase != ReplicaPhase.Dismissed && Copy.IsOwnedBy(_ownerToken);
 
     private void SendAttach(Instant now)
@@ -212,12 +215,13 @@ public sealed partial class ShardReplica : IDisposable
         DetachAndRetry(now);
     }
 
-    private void Acknowledge(bool whole) => _output.Acknowledge(new Acknowledgement(
+    /// <summary>Tells what is held: -1 while there is no whole copy that follows.</summary>
+    private void Acknowledge(long offset) => _output.Acknowledge(new Acknowledgement(
         Copy.Shard,
-        whole ? Copy.Name : _loading?.Name ?? Copy.Name,
+        offset < 0 ? _loading?.Name ?? Copy.Name : Copy.Name,
         _epoch,
         _attach,
-        whole ? Copy.Log.EndOffset : -1,
-        whole ? Copy.Applied : 0,
+        offset,
+        offset < 0 ? 0 : Copy.Applied,
         _loading?.Log.Bytes ?? 0));
 }

@@ -17,7 +17,7 @@ internal sealed partial class Oracle
         Require(!_reigns.ContainsKey(epoch), $"3: epoch {epoch} begins twice");
         Require(primary.Copy.State == Grid.Replication.Copies.CopyState.Complete, $"13: {primary.Copy.Name} reigns and is {primary.Copy.State}");
         Require(Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
-        Reign reign = new(epoch, [.. primary.Copy.History.Starts], primary.Copy.Log.EndOffset);
+        Reign reign = new(epoch, [.. primary.Copy.History.Starts], primary.Copy.Log.EndOffset) { LogBegan = primary.Copy.Log.FirstOffset };
         for (long offset = 1; offset <= reign.End; offset++)
             reign.Model.Apply(_truth[new LogPosition(reign.EpochAt(offset), offset)], IsOrdered);
         _reigns.Add(epoch, reign);
@@ -118,7 +118,7 @@ internal sealed partial class Oracle
         foreach (PrimaryLink link in core.Links)
             CheckLink(core, link);
         PrimaryOptions options = world.Plan.Primary;
-        Require(primary.Copy.Log.FirstOffset <= core.Committed + 1, $"11: the log begins at {primary.Copy.Log.FirstOffset}, behind the committed {core.Committed}");
+        Require(primary.Copy.Log.FirstOffset <= Math.Max(core.Committed + 1, reign.LogBegan), $"11: the log begins at {primary.Copy.Log.FirstOffset}, behind the committed {core.Committed}");
         long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + (256 << 10);
         Require(primary.Copy.Log.Bytes <= logMax, $"12: the log holds {primary.Copy.Log.Bytes} bytes, more than {logMax}");
     }
@@ -193,6 +193,9 @@ internal sealed partial class Oracle
         public long Epoch { get; } = epoch;
 
         public long End { get; private set; } = end;
+
+        /// <summary>Where the adopted log begins.</summary>
+        public long LogBegan { get; init; }
 
         public long Committed { get; set; }
 

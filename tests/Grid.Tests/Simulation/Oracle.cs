@@ -81,7 +81,11 @@ internal sealed partial class Oracle(World world, int shard)
     private void CheckCopy(Slot slot, ShardCopy copy)
     {
         if (!_copies.TryGetValue(copy, out CopyCheck? check))
+        {
             _copies.Add(copy, check = new CopyCheck { VerifiedTo = copy.Log.FirstOffset - 1, AppliedByReign = copy.Applied });
+            CheckContents(copy);
+        }
+
         check.VerifiedTo = Math.Max(Math.Min(check.VerifiedTo, copy.Log.EndOffset), copy.Log.FirstOffset - 1);
         while (check.VerifiedTo < copy.Log.EndOffset)
             check.VerifiedTo = VerifyMutations(copy, check.VerifiedTo + 1);
@@ -93,6 +97,8 @@ internal sealed partial class Oracle(World world, int shard)
             return;
         }
 
+        if (world.Steps % 50 == 0)
+            CheckContents(copy);
         Require(
             copy.Applied <= Math.Max(copy.CommittedSeen, check.AppliedByReign),
             $"5: {copy.Name} applied {copy.Applied}, has seen {copy.CommittedSeen} committed");
@@ -107,6 +113,9 @@ internal sealed partial class Oracle(World world, int shard)
         Require((slot.Coming?.Log.Bytes ?? 0) <= keptMax, $"12: {slot.Silo.Name} keeps {slot.Coming?.Log.Bytes} bytes of mutations");
         if (replica.Core.Phase != Grid.Replication.Replica.ReplicaPhase.Following || replica.Core.EpochFollowed == 0)
             return;
+        Require(
+            replica.Core.EpochFollowed >= replica.Core.Copy.EpochSeen,
+            $"1: {slot.Silo.Name} follows epoch {replica.Core.EpochFollowed} and has seen epoch {replica.Core.Copy.EpochSeen}");
         LogPosition position = replica.Core.Copy.Position;
         Reign reign = _reigns[replica.Core.EpochFollowed];
         Require(

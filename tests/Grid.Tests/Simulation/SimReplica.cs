@@ -92,7 +92,7 @@ internal sealed class SimReplica : IReplicaOutput
 
     ShardCopy IReplicaOutput.MakeCopy(Guid copyId)
     {
-        Guid id = _world.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? Core.Copy.Name.CopyId : copyId;
+        Guid id = _world.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? new Guid(_slot.Shard, 0, 0, new byte[8]) : copyId;
         return _slot.Coming = new ShardCopy(_slot.Shard, new CopyName(Silo.Name, id), _world.Pages);
     }
 

@@ -13,7 +13,7 @@ internal sealed class SimSilo
         World = world;
         Index = index;
         Generation = generation;
-        Name = $"s{index}#{generation}";
+        Name = world.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? $"s{index}" : $"s{index}#{generation}";
         _slots = [.. Enumerable.Range(0, world.Plan.Shards).Select(shard => new Slot(this, shard))];
         Known = new SimSilo?[world.Plan.Shards];
         SlowFactor = world.Random.Chance(world.Plan.SlowSilo) ? world.Random.Between(2, 15) : 1;
@@ -115,7 +115,8 @@ internal sealed class Slot(SimSilo silo, int shard)
             return;
         if (Replica is null)
         {
-            Copy ??= new ShardCopy(Shard, new CopyName(Silo.Name, Silo.World.Random.NextGuid()), Silo.World.Pages);
+            Guid id = Silo.World.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? new Guid(Shard, 0, 0, new byte[8]) : Silo.World.Random.NextGuid();
+            Copy ??= new ShardCopy(Shard, new CopyName(Silo.Name, id), Silo.World.Pages);
             StartReplica();
         }
 

@@ -13,13 +13,13 @@ internal static class Simulator
     public readonly record struct Outcome(long Steps, long VirtualMs, int Succeeded, int Reigns, int FullSyncs, int Lost);
 
     /// <exception cref="SimulationException">An invariant did not hold.</exception>
-    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null)
+    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true)
     {
         try
         {
             return RunOnce(seed, change, records: false);
         }
-        catch (SimulationException)
+        catch (SimulationException) when (explain)
         {
             // Once more, with a transcript.
             return RunOnce(seed, change, records: true);

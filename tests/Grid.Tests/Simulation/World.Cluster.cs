@@ -96,8 +96,10 @@ internal sealed partial class World
     {
         bool answered = false;
         SimSilo? target = known[shard] ??= Directory[shard];
+        if (Chaos && Random.Chance(0.3))
+            target = AnyActivation(shard) ?? target;
         After(timeoutUs, from, () => Fail());
-        if (target is null || target.DeclaredDead || !target.Up)
+        if (target is null || !target.Up || (target.DeclaredDead && target.Slot(shard).Primary is null))
         {
             Directory[shard] = Directory[shard] == target ? null : Directory[shard];
             After(Random.Between(1, 20) * 1000L, from, Fail);
@@ -138,6 +140,13 @@ internal sealed partial class World
             return;
         SimSilo chosen = Random.Pick(active);
         After(CallDelayUs(chosen), chosen, () => chosen.Slot(shard).Activate());
+    }
+
+    /// <summary>Where two activations of one grain live, a call may reach either.</summary>
+    private SimSilo? AnyActivation(int shard)
+    {
+        SimSilo[] active = [.. Running.Where(silo => silo.Slot(shard).Primary is not null)];
+        return active.Length > 1 ? Random.Pick(active) : null;
     }
 
     private void Rejoin(SimSilo silo)
