@@ -68,4 +68,7 @@ public sealed record PrimaryOptions
 
     /// <summary>Entries that one slice of active expiry looks at, some 2 to 10 ns each.</summary>
     public int ExpirySliceEntries { get; init; } = 4096;
+
+    /// <summary>Mistakes made on purpose, by tests only.</summary>
+    internal PlantedBug Planted { get; init; }
 }

@@ -46,7 +46,7 @@ public sealed partial class ShardPrimary
     private void AdvanceCommitted()
     {
         long committed = LogEnd;
-        foreach (CopyName member in RequiredMembers())
+        foreach (CopyName member in Plants(PlantedBug.ForgetsMember) ? RequiredMembers().SkipLast(1) : RequiredMembers())
         {
             long held = _links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Copy == member && link.Phase == LinkPhase.Online
                 ? link.Acknowledged
@@ -70,7 +70,7 @@ public sealed partial class ShardPrimary
     /// <summary>Lets a reply go now, or once <paramref name="observed"/> is committed.</summary>
     private void ReplyWhenCommitted(PendingReply pending, long observed)
     {
-        if (observed <= _committed)
+        if (observed <= _committed || Plants(PlantedBug.RepliesBeforeCommit))
             Release(pending, EnoughInSync());
         else
             _waiting.Enqueue(pending, (observed, _replyOrder++));

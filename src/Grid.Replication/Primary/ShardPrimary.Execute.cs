@@ -48,6 +48,9 @@ public sealed partial class ShardPrimary
             case OrderVerdict.Execute:
                 ExecuteBatch(token, request, header, operations, now);
                 break;
+            case OrderVerdict.Stale when Plants(PlantedBug.ExecutesStaleBatch):
+                ExecuteBatch(token, request, header, operations, now);
+                break;
             case OrderVerdict.Stale:
                 ReplyStale(token);
                 break;

@@ -89,6 +89,8 @@ public sealed partial class ShardPrimary
             return;
         _proposed = next;
         _output.WriteRecord(next);
+        if (Plants(PlantedBug.ChangesSetEarly))
+            (_record, _proposed) = (next, null);
     }
 
     /// <summary>
@@ -128,7 +130,8 @@ public sealed partial class ShardPrimary
 
     /// <summary>A replica joins once it has acknowledged, in this epoch, all that is committed and the reign's beginning.</summary>
     private bool MayJoin(PrimaryLink link) =>
-        link.Phase == LinkPhase.Online && link.Acknowledged >= Math.Max(_committed, _epochStart);
+        link.Phase == LinkPhase.Online
+        && (link.Acknowledged >= Math.Max(_committed, _epochStart) || Plants(PlantedBug.JoinsTooEarly));
 
     private bool IsRequired(CopyName copy) => RequiredMembers().Contains(copy);
 

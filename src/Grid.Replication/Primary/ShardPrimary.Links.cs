@@ -13,12 +13,15 @@ public sealed partial class ShardPrimary
     private readonly SortedDictionary<string, PrimaryLink> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _askedAtMs = [];
 
+    /// <summary>The links as they are now.</summary>
+    internal IEnumerable<PrimaryLink> Links => _links.Values;
+
     /// <summary>A replica wants to follow.</summary>
     public AttachAnswer OnAttach(AttachRequest request, Instant now)
     {
         if (!Reigns())
             return AttachAnswer.NotPrimary;
-        if (request.EpochSeen > _epoch)
+        if (request.EpochSeen > _epoch && !Plants(PlantedBug.AcceptsStaleEpoch))
         {
             StepDown($"{request.Copy} has seen epoch {request.EpochSeen}, above {_epoch}.");
             return AttachAnswer.NotPrimary;
@@ -100,7 +103,7 @@ public sealed partial class ShardPrimary
     private void BeginFullSync(PrimaryLink link, string obstacle, Instant now)
     {
         _output.Report(PrimaryEvent.FullSyncNeeded, link.Silo, obstacle);
-        if (IsRequired(link.Request.Copy))
+        if (IsRequired(link.Request.Copy) && !Plants(PlantedBug.SyncsNamedMember))
         {
             link.Phase = LinkPhase.Leaving;
             UpdateInSync(now);
@@ -191,7 +194,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private void TrimLog()
     {
-        long needed = _committed + 1;
+        long needed = Plants(PlantedBug.DropsUnacknowledged) ? LogEnd + 1 : _committed + 1;
         foreach (PrimaryLink link in _links.Values)
         {
             if (link.Streams)

@@ -57,7 +57,8 @@ public sealed partial class ShardPrimary
                 entry = default;
                 return false;
             default:
-                run.Observe(keyspace.AbsenceDependsOn(hash));
+                if (!Plants(PlantedBug.TellsUncommittedAbsence))
+                    run.Observe(keyspace.AbsenceDependsOn(hash));
                 return false;
         }
     }

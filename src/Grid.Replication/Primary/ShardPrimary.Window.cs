@@ -10,6 +10,7 @@ namespace Grid.Replication.Primary;
 public sealed partial class ShardPrimary
 {
     private long _windowClosesAtMs = long.MaxValue;
+    private ReplicaCapabilities _firstCapabilities;
     private long _snapshotId;
     private ShardSnapshot? _scan;
 
@@ -36,7 +37,11 @@ public sealed partial class ShardPrimary
     {
         link.Phase = LinkPhase.Waiting;
         if (_windowClosesAtMs == long.MaxValue)
+        {
             _windowClosesAtMs = now.MonotonicMs + _options.SyncWindowMs;
+            _firstCapabilities = link.Request.Capabilities;
+        }
+
         CloseWindowWhenDue(now);
     }
 
@@ -61,6 +66,8 @@ public sealed partial class ShardPrimary
     private void BeginSnapshot(List<PrimaryLink> cohort, Instant now)
     {
         PrimaryLink? incapable = cohort.Find(link => !link.Request.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+        if (Plants(PlantedBug.DecidesCodecEarly) && _firstCapabilities.HasFlag(ReplicaCapabilities.Lz4))
+            incapable = null;
         bool compressed = _options.Compress && incapable is null;
         string why = compressed ? "lz4: every member decodes it" : _options.Compress ? $"plaintext: {incapable!.Silo} does not decode lz4" : "plaintext: compression is off";
         LogPosition at = _copy.Position;

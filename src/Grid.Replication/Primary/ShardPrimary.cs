@@ -156,6 +156,9 @@ public sealed partial class ShardPrimary
         return offset;
     }
 
+    /// <summary>True when a test has asked for this mistake.</summary>
+    private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
+
     /// <summary>Who waits for a commit.</summary>
     private readonly record struct PendingReply(object Token, PooledBuffer Reply, bool Writes, bool NeedsReplicas);
 }

@@ -28,4 +28,7 @@ public sealed record ReplicaOptions
 
     /// <summary>Largest value that a snapshot may hold, in bytes.</summary>
     public int ValueBytesMax { get; init; } = 64 << 20;
+
+    /// <summary>Mistakes made on purpose, by tests only.</summary>
+    internal PlantedBug Planted { get; init; }
 }

@@ -31,10 +31,15 @@ public sealed partial class ShardReplica
     /// <summary>Stale and repeated items are dropped, a hole ends the link: all before anything is decoded.</summary>
     private bool Accepts(in LinkItem item, Instant now)
     {
-        if (item.Attach != _attach || item.Epoch < Copy.EpochSeen || item.Sequence < _nextSequence)
+        bool stale = item.Epoch < Copy.EpochSeen && !Plants(PlantedBug.AcceptsStaleEpoch);
+        if (item.Attach != _attach || stale || item.Sequence < _nextSequence)
             return false;
+        if (Plants(PlantedBug.IgnoresGap))
+            _nextSequence = item.Sequence;
         if (item.Sequence > _nextSequence)
         {
+            if (Plants(PlantedBug.AcknowledgesBehindGap) && Phase == ReplicaPhase.Following && item.Kind == LinkItemKind.Mutations)
+                Acknowledge(item.B + item.C - 1);
             Reattach($"items {_nextSequence} to {item.Sequence - 1} of the command stream are missing", now);
             return false;
         }
@@ -78,7 +83,8 @@ public sealed partial class ShardReplica
             throw new MalformedException($"Asked to go on behind {common} with a log that ends at {Copy.Log.EndOffset} and {Copy.Applied} applied.");
         if (common < Copy.Log.EndOffset)
             _output.Report(ReplicaEvent.TailCut, $"mutations {common + 1} to {Copy.Log.EndOffset} were never committed");
-        Copy.CutTail(common);
+        if (!Plants(PlantedBug.KeepsDivergedTail))
+            Copy.CutTail(common);
         Phase = ReplicaPhase.Following;
         _failures = 0;
         _output.Report(ReplicaEvent.PartialResync, $"goes on behind {common} in epoch {_epoch}");
@@ -86,9 +92,11 @@ public sealed partial class ShardReplica
     }
 
     /// <summary>Keeps mutations that follow the log; during a load they wait behind the snapshot's base.</summary>
-    private void TakeMutations(in LogSlice slice, long committed)
+    private void TakeMutations(LogSlice slice, long committed)
     {
         ShardCopy target = _loading ?? Copy;
+        if (Plants(PlantedBug.IgnoresGap))
+            slice = new LogSlice { Epoch = slice.Epoch, FirstOffset = target.Log.EndOffset + 1, Count = slice.Count, Bytes = slice.Bytes };
         if (slice.FirstOffset != target.Log.EndOffset + 1)
             throw new MalformedException($"Mutations from {slice.FirstOffset} on do not follow {target.Log.EndOffset}.");
         if (slice.Epoch < target.History.LastEpoch || slice.Epoch > _epoch)
@@ -114,13 +122,13 @@ public sealed partial class ShardReplica
         _committed = Math.Max(_committed, committed);
         if (Phase == ReplicaPhase.Following)
         {
-            Copy.ApplyUpTo(committed);
+            Copy.ApplyUpTo(Plants(PlantedBug.AppliesUncommitted) ? Copy.Log.EndOffset : committed);
             Copy.Log.DropBefore(Copy.Applied + 1, _options.BacklogBytesMax);
-            Acknowledge(whole: true);
+            Acknowledge(Copy.Log.EndOffset);
         }
         else
         {
-            Acknowledge(whole: false);
+            Acknowledge(-1);
         }
     }
 }

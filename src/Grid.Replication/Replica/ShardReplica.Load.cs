@@ -112,6 +112,8 @@ public sealed partial class ShardReplica
         _heardAtMs = now.MonotonicMs;
         if (_epoch != 0)
             Advance(_committed);
+        if (Plants(PlantedBug.AppliesKeptTwice) && loaded.Applied >= loaded.Log.FirstOffset)
+            MutationApplier.Apply(loaded.Store, loaded.Log.Read(loaded.Log.FirstOffset, 1));
     }
 
     private void FailLoad(string reason, bool corrupt, Instant now)

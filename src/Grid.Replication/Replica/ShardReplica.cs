@@ -85,6 +85,9 @@ public sealed partial class ShardReplica : IDisposable
     /// <summary>Number of the newest attach.</summary>
     public long AttachNumber => _attach;
 
+    /// <summary>The reign that the newest attach brought the replica into; 0 before its first item.</summary>
+    internal long EpochFollowed => _epoch;
+
     /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
     public bool IsFaulted => _corruptInRow >= 3;
 
@@ -164,6 +167,9 @@ public sealed partial class ShardReplica : IDisposable
         Phase = ReplicaPhase.Dismissed;
     }
 
+    /// <summary>True when a test has asked for this mistake.</summary>
+    private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
+
     private bool Owns() => Phase != ReplicaPhase.Dismissed && Copy.IsOwnedBy(_ownerToken);
 
     private void SendAttach(Instant now)
@@ -209,12 +215,13 @@ public sealed partial class ShardReplica : IDisposable
         DetachAndRetry(now);
     }
 
-    private void Acknowledge(bool whole) => _output.Acknowledge(new Acknowledgement(
+    /// <summary>Tells what is held: -1 while there is no whole copy that follows.</summary>
+    private void Acknowledge(long offset) => _output.Acknowledge(new Acknowledgement(
         Copy.Shard,
-        whole ? Copy.Name : _loading?.Name ?? Copy.Name,
+        offset < 0 ? _loading?.Name ?? Copy.Name : Copy.Name,
         _epoch,
         _attach,
-        whole ? Copy.Log.EndOffset : -1,
-        whole ? Copy.Applied : 0,
+        offset,
+        offset < 0 ? 0 : Copy.Applied,
         _loading?.Log.Bytes ?? 0));
 }

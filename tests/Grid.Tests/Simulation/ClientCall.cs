@@ -1,0 +1,102 @@
+using System.Text;
+using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>One operation as a client means it.</summary>
+internal sealed record SimOperation(
+    OperationKind Kind, string Keyspace, string Key, string Value, WriteCondition Condition, OperationFlags Flags, long TimeToLiveMs, ulong Version)
+{
+    /// <summary>True when the answer depends on what is there.</summary>
+    public bool Looks => Kind is not (OperationKind.Set or OperationKind.Clear) || Condition != WriteCondition.None || Flags != OperationFlags.None;
+}
+
+/// <summary>A batch of a client, through all its tries.</summary>
+internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimOperation> operations, WriteDurability durability)
+{
+    private byte[]? _body;
+
+    public SimClient Client { get; } = client;
+
+    public int Shard { get; } = shard;
+
+    public IReadOnlyList<SimOperation> Operations { get; } = operations;
+
+    public WriteDurability Durability { get; } = durability;
+
+    public long Number { get; set; }
+
+    public long Epoch { get; set; }
+
+    public long AcknowledgedBelow { get; set; }
+
+    /// <summary>Answered, or given up.</summary>
+    public bool Done { get; set; }
+
+    /// <summary>Known not to have been applied: to be sent again.</summary>
+    public bool Rejected { get; set; }
+
+    /// <summary>Tries whose fate is not known.</summary>
+    public int UnderWay { get; set; }
+
+    /// <summary>The request blob as it is now.</summary>
+    public byte[] Render()
+    {
+        PooledBuffer request = PooledBuffer.Rent(1024);
+        request.Write(_body ??= Build());
+        RequestHeader.PatchOrder(request, Number, Epoch, AcknowledgedBelow, 1000);
+        byte[] rendered = request.Span.ToArray();
+        request.Release();
+        return rendered;
+    }
+
+    /// <summary>The results of a reply that is <see cref="BatchStatus.Ok"/>.</summary>
+    public static List<SimResult> ReadResults(ReadOnlySpan<byte> reply)
+    {
+        ReplyHeader header = ReplyHeader.Read(reply);
+        Formats.Binary.SpanReader reader = new(reply[ReplyHeader.Length..]);
+        List<SimResult> results = [];
+        for (int i = 0; i < header.Count; i++)
+        {
+            OperationResult result = OperationResult.Read(ref reader);
+            results.Add(new SimResult(result.Status, result.Version, result.HasValue ? Encoding.UTF8.GetString(result.Value) : null));
+        }
+
+        return results;
+    }
+
+    public override string ToString() =>
+        $"client {Client.Id} shard {Shard} batch {Epoch}/{Number} [{string.Join(' ', Operations.Select(operation => $"{operation.Kind}:{operation.Key}"))}]";
+
+    private byte[] Build()
+    {
+        PooledBuffer buffer = PooledBuffer.Rent(1024);
+        new RequestHeader(Shard, Client.Id, 0, 0, 0, 1000, Durability, Committed: true).Write(buffer);
+        OperationWriter writer = new(buffer);
+        foreach (SimOperation operation in Operations)
+        {
+            writer.Write(operation.Keyspace, new Operation
+            {
+                Kind = operation.Kind,
+                Condition = operation.Condition,
+                Flags = operation.Flags,
+                Key = Encoding.UTF8.GetBytes(operation.Key),
+                Value = Encoding.UTF8.GetBytes(operation.Value),
+                TimeToLiveMs = operation.TimeToLiveMs,
+                Version = operation.Version,
+                Delta = 1,
+                EntriesMax = 20,
+                BytesMax = 4000,
+            });
+        }
+
+        RequestHeader.PatchCount(buffer, writer.Count);
+        byte[] bytes = buffer.Span.ToArray();
+        buffer.Release();
+        return bytes;
+    }
+}
+
+/// <summary>One result as a client sees it.</summary>
+internal sealed record SimResult(OperationStatus Status, ulong Version, string? Value);

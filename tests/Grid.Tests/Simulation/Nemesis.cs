@@ -1,0 +1,109 @@
+using Grid.Replication.Copies;
+using Grid.Replication.Records;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>Makes things go wrong: crashes, freezes, partitions, false deaths. It never takes the last copy that has everything.</summary>
+internal sealed class Nemesis(World world)
+{
+    private readonly SimRandom _random = world.Random;
+
+    public void Begin()
+    {
+        if (world.Plan.NemesisMs > 0)
+            Next();
+    }
+
+    /// <summary>True when every shard keeps a whole in-sync copy without this silo.</summary>
+    public bool CanSpare(SimSilo victim)
+    {
+        for (int shard = 0; shard < world.Plan.Shards; shard++)
+        {
+            foreach (ShardRecord record in world.Store.MayLand(shard).Append(world.Store.Current(shard)))
+            {
+                if (record.Epoch > 0 && !Survivors(record, shard, victim).Any())
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>True when no copy is left that the record names: nothing could bring the shard back.</summary>
+    public static bool IsLost(World world, int shard) =>
+        world.Store.Current(shard) is { Epoch: > 0 } record && !new Nemesis(world).Survivors(record, shard, null).Any();
+
+    private IEnumerable<SimSilo> Survivors(ShardRecord record, int shard, SimSilo? without) => world.Silos.Where(silo =>
+        silo != without && silo.Up && !silo.DeclaredDead
+        && (silo.Slot(shard).Copy is { State: CopyState.Complete } copy && record.Names(copy.Name)
+            || silo.Slot(shard).Coming is { State: CopyState.Complete } coming && record.Names(coming.Name)));
+
+    private void Next() => world.After(_random.Between(world.Plan.NemesisMs / 3, world.Plan.NemesisMs * 2) * 1000L, null, Act);
+
+    private void Act()
+    {
+        if (!world.Chaos)
+            return;
+        Next();
+        SimSilo victim = _random.Pick(world.Silos);
+        if (!victim.Up || victim.DeclaredDead)
+            return;
+        switch (_random.Below(9))
+        {
+            case 0 or 1 when CanSpare(victim):
+                world.Crash(victim);
+                break;
+            case 2 when CanSpare(victim):
+                world.DeclareDead(victim);
+                break;
+            case 3 or 4:
+                Freeze(victim, _random.Between(50, 900));
+                break;
+            case 5 or 6:
+                Cut(victim, everywhere: _random.Chance(0.5));
+                break;
+            case 7:
+                ResetReplica(victim);
+                break;
+            case 8:
+                world.Directory[_random.Below(world.Plan.Shards)] = null;
+                break;
+        }
+    }
+
+    private void Freeze(SimSilo victim, int ms)
+    {
+        world.Note($"{victim.Name} freezes for {ms} ms");
+        victim.FrozenUntilUs = world.NowUs + (ms * 1000L);
+        if (ms > 500 && CanSpare(victim) && _random.Chance(0.3))
+            world.DeclareDead(victim);
+    }
+
+    private void Cut(SimSilo victim, bool everywhere)
+    {
+        world.Note($"{victim.Name} is cut off{(everywhere ? "" : " from some")}");
+        foreach (SimSilo other in world.Silos.Where(other => other != victim && (everywhere || _random.Chance(0.4))))
+            world.Cut(victim.Index, other.Index);
+        if (everywhere && CanSpare(victim) && _random.Chance(0.4))
+            world.After(_random.Between(100, 900) * 1000L, null, () => DeclareDeadIfSpare(victim));
+        world.After(_random.Between(100, 2500) * 1000L, null, world.Heal);
+    }
+
+    private void DeclareDeadIfSpare(SimSilo victim)
+    {
+        if (world.Chaos && victim.Up && CanSpare(victim))
+            world.DeclareDead(victim);
+    }
+
+    /// <summary>The replica's grain is activated anew: the copy stays, the link does not.</summary>
+    private static void ResetReplica(SimSilo victim)
+    {
+        foreach (Slot slot in victim.Slots)
+        {
+            if (slot.Replica is not { } replica)
+                continue;
+            replica.Vanish();
+            slot.StartReplica();
+        }
+    }
+}

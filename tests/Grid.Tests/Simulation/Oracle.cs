@@ -1,0 +1,196 @@
+using System.Text;
+using Grid.Formats.Mutations;
+using Grid.Replication.Copies;
+using Grid.Replication.Log;
+using Grid.Replication.Records;
+using Grid.Storage;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>
+/// Knows the truth about one shard, every mutation that any primary ever appended, and asserts the invariants of the
+/// protocol after every step. The numbers in messages are theirs.
+/// </summary>
+internal sealed partial class Oracle(World world, int shard)
+{
+    private readonly Dictionary<LogPosition, TrueMutation> _truth = [];
+    private readonly Dictionary<long, Reign> _reigns = [];
+    private readonly Dictionary<ShardCopy, CopyCheck> _copies = new(ReferenceEqualityComparer.Instance);
+    private LogPosition _acknowledged;
+    private LogPosition _committed;
+
+    /// <summary>Full syncs that primaries announced.</summary>
+    public int FullSyncs { get; private set; }
+
+    /// <summary>Times that links ended.</summary>
+    public int LinksEnded { get; private set; }
+
+    /// <summary>The newest position of which a client was told that it is safe.</summary>
+    public LogPosition Acknowledged => _acknowledged;
+
+    public int Reigns => _reigns.Count;
+
+    public void Check()
+    {
+        foreach (SimSilo silo in world.Running)
+        {
+            Slot slot = silo.Slot(shard);
+            if (slot.Primary is { } primary)
+                CheckPrimary(primary);
+            if (slot.Copy is { } copy)
+                CheckCopy(slot, copy);
+        }
+
+        CheckRecord(world.Store.Current(shard), "the record");
+        foreach (ShardRecord record in world.Store.MayLand(shard))
+            CheckRecord(record, "a record on its way");
+    }
+
+    /// <summary>A snapshot was loaded: its contents must be those of its base, exactly.</summary>
+    public void OnLoaded(ShardCopy copy) => CheckContents(copy);
+
+    public void OnRecord(ShardRecord before, ShardRecord after)
+    {
+        Require(after.Epoch >= before.Epoch && after.Version == before.Version + 1, $"6: the record fell from {before} to {after}");
+        Require(after.Primary is { } primary && after.Names(primary), $"13: the primary is not in the in-sync set of {after}");
+    }
+
+    /// <summary>All copies hold the same and what is true; nothing that was acknowledged is missing.</summary>
+    public void CheckEqualCopies()
+    {
+        foreach (SimSilo silo in world.Running)
+        {
+            if (silo.Slot(shard).Copy is { State: CopyState.Complete } copy)
+                CheckContents(copy);
+        }
+    }
+
+    private void CheckRecord(ShardRecord record, string what)
+    {
+        foreach (CopyName name in record.InSync)
+        {
+            ShardCopy? copy = world.Running.Select(silo => silo.Slot(shard)).Select(slot => slot.Copy?.Name == name ? slot.Copy : slot.Coming?.Name == name ? slot.Coming : null).FirstOrDefault(copy => copy is not null);
+            if (copy is null)
+                continue;
+            Require(copy.State == CopyState.Complete, $"13: {what} names {name}, which is {copy.State}");
+            Require(Holds(copy, _acknowledged), $"1: {what} names {name} at {copy.Position}, which lacks the acknowledged write {_acknowledged}");
+            Require(Holds(copy, _committed), $"1: {what} names {name} at {copy.Position}, which lacks the committed {_committed}");
+        }
+    }
+
+    private void CheckCopy(Slot slot, ShardCopy copy)
+    {
+        if (!_copies.TryGetValue(copy, out CopyCheck? check))
+        {
+            _copies.Add(copy, check = new CopyCheck { VerifiedTo = copy.Log.FirstOffset - 1, AppliedByReign = copy.Applied });
+            CheckContents(copy);
+        }
+
+        check.VerifiedTo = Math.Max(Math.Min(check.VerifiedTo, copy.Log.EndOffset), copy.Log.FirstOffset - 1);
+        while (check.VerifiedTo < copy.Log.EndOffset)
+            check.VerifiedTo = VerifyMutations(copy, check.VerifiedTo + 1);
+        if (copy.Log.EndOffset > 0 && copy.State == CopyState.Complete)
+            Require(IsTrue(copy.Position), $"3: {copy.Name} is at {copy.Position}, which nobody ever appended");
+        if (slot.Primary is not null)
+        {
+            check.AppliedByReign = copy.Applied;
+            return;
+        }
+
+        if (world.Steps % 50 == 0)
+            CheckContents(copy);
+        Require(
+            copy.Applied <= Math.Max(copy.CommittedSeen, check.AppliedByReign),
+            $"5: {copy.Name} applied {copy.Applied}, has seen {copy.CommittedSeen} committed");
+        Require(copy.CommittedSeen <= _committed.Offset, $"5: {copy.Name} saw {copy.CommittedSeen} committed, no primary is beyond {_committed}");
+        if (slot.Replica is { } replica)
+            CheckReplica(slot, replica);
+    }
+
+    private void CheckReplica(Slot slot, SimReplica replica)
+    {
+        long keptMax = world.Plan.Replica.KeptBytesMax + world.Plan.Primary.ItemBytesMax + (64 << 10);
+        Require((slot.Coming?.Log.Bytes ?? 0) <= keptMax, $"12: {slot.Silo.Name} keeps {slot.Coming?.Log.Bytes} bytes of mutations");
+        if (replica.Core.Phase != Grid.Replication.Replica.ReplicaPhase.Following || replica.Core.EpochFollowed == 0)
+            return;
+        Require(
+            replica.Core.EpochFollowed >= replica.Core.Copy.EpochSeen,
+            $"1: {slot.Silo.Name} follows epoch {replica.Core.EpochFollowed} and has seen epoch {replica.Core.Copy.EpochSeen}");
+        LogPosition position = replica.Core.Copy.Position;
+        Reign reign = _reigns[replica.Core.EpochFollowed];
+        Require(
+            reign.Holds(position),
+            $"4: {slot.Silo.Name} follows epoch {reign.Epoch} at {position}, which is no part of that reign's log");
+    }
+
+    /// <summary>Every byte in a log is what some primary put there under that very number.</summary>
+    private long VerifyMutations(ShardCopy copy, long from)
+    {
+        LogSlice slice = copy.Log.Read(from, 64 << 10);
+        ReadOnlySpan<byte> rest = slice.Bytes;
+        for (int i = 0; i < slice.Count; i++)
+        {
+            LogPosition at = new(slice.Epoch, slice.FirstOffset + i);
+            int length = Mutation.Read(rest).Length;
+            Require(copy.History.EpochAt(at.Offset) == at.Epoch, $"3: {copy.Name} has {at} in its log, its history says epoch {copy.History.EpochAt(at.Offset)}");
+            Require(
+                _truth.TryGetValue(at, out TrueMutation? mutation) && rest[..length].SequenceEqual(mutation.Bytes),
+                $"3: {copy.Name} holds another mutation under {at} than the primary appended");
+            rest = rest[length..];
+        }
+
+        return slice.FirstOffset + slice.Count - 1;
+    }
+
+    /// <summary>The copy's data are exactly what its mutations make: contents, versions, expiries.</summary>
+    private void CheckContents(ShardCopy copy)
+    {
+        LogPosition applied = new(copy.History.EpochAt(copy.Applied), copy.Applied);
+        if (copy.Applied > 0)
+            Require(IsTrue(applied), $"4: {copy.Name} applied {applied}, which nobody ever appended");
+        PathModel model = Fold(applied);
+        Dictionary<(int, string), (string, ulong, long)> found = [];
+        foreach (Keyspace keyspace in copy.Store.Keyspaces)
+            keyspace.Scan(0, int.MaxValue, int.MaxValue, 0, new Collector(keyspace.Id, found));
+        foreach ((var key, var entry) in model.Entries)
+            Require(found.TryGetValue(key, out var there) && there == entry, $"4: {copy.Name} at {applied} has {key} as {(found.TryGetValue(key, out var other) ? other : "nothing")}, not {entry}");
+        Require(found.Count == model.Entries.Count, $"4: {copy.Name} at {applied} has {found.Count} entries, not {model.Entries.Count}");
+        Require(
+            model.Names.All(name => copy.Store.Find(name.Key)?.Name == name.Value),
+            $"4: {copy.Name} at {applied} does not know the keyspaces");
+    }
+
+    private PathModel Fold(LogPosition to)
+    {
+        PathModel model = new();
+        if (to.Offset == 0)
+            return model;
+        Reign reign = _reigns[to.Epoch];
+        for (long offset = 1; offset <= to.Offset; offset++)
+            model.Apply(_truth[new LogPosition(reign.EpochAt(offset), offset)], _ => false);
+        return model;
+    }
+
+    private bool IsTrue(LogPosition position) => _truth.ContainsKey(position);
+
+    private static bool Holds(ShardCopy copy, LogPosition position) =>
+        position.Offset == 0 || (copy.Log.EndOffset >= position.Offset && copy.History.EpochAt(position.Offset) == position.Epoch);
+
+    private void Require(bool condition, string broken)
+    {
+        if (!condition)
+            throw world.Violation($"Shard {shard}, invariant {broken}.");
+    }
+
+    private sealed class CopyCheck
+    {
+        public long VerifiedTo;
+        public long AppliedByReign;
+    }
+
+    private sealed class Collector(int keyspace, Dictionary<(int, string), (string, ulong, long)> found) : IEntrySink
+    {
+        public void OnEntry(ReadOnlySpan<byte> key, in EntryView entry) =>
+            found.Add((keyspace, Encoding.UTF8.GetString(key)), (Encoding.UTF8.GetString(entry.Value), entry.Version, entry.ExpiryUnixMs));
+    }
+}

@@ -1,0 +1,107 @@
+using System.Text;
+using Grid.Formats.Mutations;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>One mutation as it truly is, for ever.</summary>
+internal sealed record TrueMutation(LogPosition At, byte[] Bytes, MutationKind Kind, int Keyspace, string Key, string Value, long ExpiryUnixMs)
+{
+    public ulong Version => EntryVersion.Pack(At.Epoch, At.Offset);
+
+    public static TrueMutation Of(long epoch, long offset, ReadOnlySpan<byte> bytes)
+    {
+        Mutation mutation = Mutation.Read(bytes);
+        return new TrueMutation(
+            new LogPosition(epoch, offset),
+            bytes[..mutation.Length].ToArray(),
+            mutation.Kind,
+            mutation.Keyspace,
+            Encoding.UTF8.GetString(mutation.Key),
+            Encoding.UTF8.GetString(mutation.Value),
+            mutation.ExpiryUnixMs);
+    }
+}
+
+/// <summary>What a copy must hold after a run of mutations: plain dictionaries.</summary>
+internal sealed class PathModel
+{
+    private readonly Dictionary<int, string> _names = [];
+    private readonly Dictionary<(int, string), (string Value, ulong Version, long Expiry)> _entries = [];
+    private readonly Dictionary<(string, string), long> _touchedAt = [];
+    private readonly Dictionary<string, long> _clearedAt = [];
+    private readonly HashSet<string> _values = [];
+    private readonly Dictionary<(string Client, int, string), long> _lastOf = [];
+
+    public IReadOnlyDictionary<(int Keyspace, string Key), (string Value, ulong Version, long Expiry)> Entries => _entries;
+
+    public IReadOnlyDictionary<int, string> Names => _names;
+
+    /// <summary>Applies a mutation; the answer is what is wrong with it, or null.</summary>
+    public string? Apply(TrueMutation mutation, Func<string, bool> isOrdered)
+    {
+        (int, string) entry = (mutation.Keyspace, mutation.Key);
+        switch (mutation.Kind)
+        {
+            case MutationKind.Barrier:
+                return null;
+            case MutationKind.CreateKeyspace:
+                return _names.TryAdd(mutation.Keyspace, mutation.Key) ? null : $"keyspace {mutation.Keyspace} is created twice";
+        }
+
+        if (!_names.TryGetValue(mutation.Keyspace, out string? keyspace))
+            return $"{mutation.Kind} for keyspace {mutation.Keyspace}, which was never created";
+        switch (mutation.Kind)
+        {
+            case MutationKind.Clear:
+                foreach ((int, string) gone in _entries.Keys.Where(key => key.Item1 == mutation.Keyspace).ToArray())
+                    _entries.Remove(gone);
+                _clearedAt[keyspace] = mutation.At.Offset;
+                return null;
+            case MutationKind.Set:
+                _entries[entry] = (mutation.Value, mutation.Version, mutation.ExpiryUnixMs);
+                break;
+            case MutationKind.Delete:
+                _entries.Remove(entry);
+                break;
+            case MutationKind.Expire when _entries.TryGetValue(entry, out (string Value, ulong, long) old):
+                _entries[entry] = (old.Value, mutation.Version, mutation.ExpiryUnixMs);
+                break;
+        }
+
+        _touchedAt[(keyspace, mutation.Key)] = mutation.At.Offset;
+        return mutation.Kind == MutationKind.Set ? CheckOrder(mutation, isOrdered) : null;
+    }
+
+    /// <summary>The newest mutation that what is known of a key depends on.</summary>
+    public long NewestOf(string keyspace, string key) =>
+        Math.Max(_touchedAt.GetValueOrDefault((keyspace, key)), _clearedAt.GetValueOrDefault(keyspace));
+
+    public (string Value, ulong Version, long Expiry)? Find(string keyspace, string key)
+    {
+        foreach ((int id, string name) in _names)
+        {
+            if (name == keyspace && _entries.TryGetValue((id, key), out (string, ulong, long) found))
+                return found;
+        }
+
+        return null;
+    }
+
+    /// <summary>Values of clients are "client:number:padding": each is written once, and in its client's order on each key.</summary>
+    private string? CheckOrder(TrueMutation mutation, Func<string, bool> isOrdered)
+    {
+        string[] parts = mutation.Value.Split(':');
+        if (parts.Length != 3)
+            return null;
+        if (!_values.Add($"{parts[0]}:{parts[1]}"))
+            return $"the write {parts[0]}:{parts[1]} takes effect twice, now at {mutation.At}";
+        if (!isOrdered(parts[0]))
+            return null;
+        (string, int, string) line = (parts[0], mutation.Keyspace, mutation.Key);
+        long number = long.Parse(parts[1]);
+        if (_lastOf.GetValueOrDefault(line) > number)
+            return $"write {number} of client {parts[0]} to {mutation.Key} takes effect behind its later write {_lastOf[line]}";
+        _lastOf[line] = number;
+        return null;
+    }
+}

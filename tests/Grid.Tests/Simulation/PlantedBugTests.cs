@@ -1,0 +1,45 @@
+using Grid.Replication;
+using Xunit;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>A simulation that finds nothing proves nothing: each of these mistakes, made on purpose, must be found.</summary>
+public sealed class PlantedBugTests(ITestOutputHelper output)
+{
+    /// <summary>Seeds within which a mistake must show: a fraction of what the simulation's own test runs.</summary>
+    private const int SeedsMax = 250;
+
+    public static TheoryData<string> Mistakes =>
+        [.. Enum.GetNames<PlantedBug>().Where(name => name != nameof(PlantedBug.None))];
+
+    public static TheoryData<string> RuntimeMistakes =>
+        [.. Enum.GetNames<RuntimeBug>().Where(name => name != nameof(RuntimeBug.None))];
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public void The_simulation_finds_a_core_that(string mistake) =>
+        Find(plan => plan with { Planted = Enum.Parse<PlantedBug>(mistake) });
+
+    [Theory]
+    [MemberData(nameof(RuntimeMistakes))]
+    public void The_simulation_finds_a_runtime_that(string mistake) =>
+        Find(plan => plan with { Broken = Enum.Parse<RuntimeBug>(mistake) });
+
+    private void Find(Func<SimPlan, SimPlan> plant)
+    {
+        for (ulong seed = 1; seed <= SeedsMax; seed++)
+        {
+            try
+            {
+                Simulator.Run(seed, plant, explain: false);
+            }
+            catch (SimulationException found)
+            {
+                output.WriteLine($"after {seed} seeds: {found.Message}");
+                return;
+            }
+        }
+
+        Assert.Fail($"{SeedsMax} seeds passed with a planted mistake.");
+    }
+}

@@ -1,0 +1,137 @@
+using Grid.Replication;
+using Grid.Replication.Primary;
+using Grid.Replication.Replica;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>What one run is like: the cluster, its settings, and how much goes wrong. Drawn from the seed.</summary>
+internal sealed record SimPlan
+{
+    public required int Silos { get; init; }
+
+    public required int Shards { get; init; }
+
+    public required int Clients { get; init; }
+
+    /// <summary>How long things go wrong, in milliseconds of virtual time.</summary>
+    public required int ChaosMs { get; init; }
+
+    public required PrimaryOptions Primary { get; init; }
+
+    public required ReplicaOptions Replica { get; init; }
+
+    /// <summary>Keys per keyspace: few, so that clients meet each other.</summary>
+    public required int Keys { get; init; }
+
+    public required int ValueBytesMax { get; init; }
+
+    /// <summary>Pause of a client between two batches, in milliseconds.</summary>
+    public required int ThinkMs { get; init; }
+
+    public double ItemLost { get; init; }
+
+    public double ItemDamaged { get; init; }
+
+    public double ItemRepeated { get; init; }
+
+    public double PayloadDamaged { get; init; }
+
+    public double CallLost { get; init; }
+
+    public double RecordSlow { get; init; }
+
+    /// <summary>Longest delay of a call, in microseconds; two calls may overtake each other by as much.</summary>
+    public int CallDelayUsMax { get; init; } = 3000;
+
+    /// <summary>Pause between two acts of the nemesis, in milliseconds; 0 = none.</summary>
+    public int NemesisMs { get; init; }
+
+    /// <summary>Each silo's share of being slow.</summary>
+    public double SlowSilo { get; init; }
+
+    /// <summary>Share of silos that cannot decode LZ4.</summary>
+    public double PlainSilo { get; init; }
+
+    /// <summary>Mistakes made on purpose, which the simulation must find.</summary>
+    public PlantedBug Planted { get; init; }
+
+    /// <summary>Mistakes of the runtime around the core, made on purpose.</summary>
+    public RuntimeBug Broken { get; init; }
+
+    public static SimPlan Draw(SimRandom random)
+    {
+        int silos = random.Between(2, 5);
+        int replicas = random.Between(1, Math.Min(2, silos - 1));
+        int timeout = random.Between(400, 1500);
+        bool large = random.Chance(0.35);
+        bool tight = random.Chance(0.5);
+        return new SimPlan
+        {
+            Silos = silos,
+            Shards = random.Between(1, 3),
+            Clients = random.Between(1, 4),
+            ChaosMs = random.Between(1500, 6000),
+            Keys = random.Between(3, large ? 80 : 25),
+            ValueBytesMax = large ? random.Between(500, 6000) : random.Between(8, 300),
+            ThinkMs = random.Between(2, 30),
+            ItemLost = Some(random, 0.01),
+            ItemDamaged = Some(random, 0.005),
+            ItemRepeated = Some(random, 0.01),
+            PayloadDamaged = Some(random, 0.2),
+            CallLost = Some(random, 0.03),
+            RecordSlow = Some(random, 0.3),
+            CallDelayUsMax = random.Between(200, 8000),
+            NemesisMs = random.Chance(0.85) ? random.Between(150, 1200) : 0,
+            SlowSilo = Some(random, 0.3),
+            PlainSilo = Some(random, 0.5),
+            Primary = new PrimaryOptions
+            {
+                Replicas = replicas,
+                MinInSync = random.Chance(0.5) ? 0 : random.Between(1, replicas),
+                ReplicaTimeoutMs = timeout,
+                HeartbeatMs = timeout / 5,
+                SyncWindowMs = random.Between(20, 250),
+                MaxCohort = random.Chance(0.7) ? 0 : random.Between(1, 2),
+                Compress = random.Chance(0.8),
+                BacklogBytesMax = tight ? 16 << 10 : 1 << 20,
+                UncommittedBytesMax = tight ? 256 << 10 : 4 << 20,
+                SnapshotKeptBytesMax = tight && random.Chance(0.3) ? 96 << 10 : 64 << 20,
+                ItemBytesMax = random.Chance(0.5) ? 2048 : 256 << 10,
+                HoleWaitMs = random.Between(20, 150),
+                ExpirySliceEntries = 64,
+            },
+            Replica = new ReplicaOptions
+            {
+                BacklogBytesMax = tight ? 16 << 10 : 1 << 20,
+                KeptBytesMax = random.Chance(0.3) ? 2 << 10 : 16 << 20,
+                ReplicaTimeoutMs = timeout,
+                BackoffMs = 20,
+                BackoffMaxMs = 500,
+            },
+        };
+    }
+
+    private static double Some(SimRandom random, double most) => random.Chance(0.5) ? 0 : random.NextFraction() * most;
+}
+
+/// <summary>Mistakes of the runtime around the core, made on purpose: each must be found.</summary>
+[Flags]
+internal enum RuntimeBug
+{
+    None = 0,
+
+    /// <summary>Any copy is adopted, in-sync or not.</summary>
+    AdoptsAnyCopy = 1,
+
+    /// <summary>A copy that is still loading says that it is complete.</summary>
+    AdoptsLoadingCopy = 2,
+
+    /// <summary>An emptied copy keeps its name.</summary>
+    KeepsNameOfEmptiedCopy = 4,
+
+    /// <summary>A new activation takes the epoch of the one before it.</summary>
+    ReusesEpoch = 8,
+
+    /// <summary>A write of the record that timed out counts as failed.</summary>
+    BelievesTimeouts = 16,
+}

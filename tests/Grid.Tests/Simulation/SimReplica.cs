@@ -1,0 +1,127 @@
+using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Replication.Records;
+using Grid.Replication.Replica;
+using Grid.Replication.Time;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>The shell around a replica: carries its wishes out, as the grain of a real silo does.</summary>
+internal sealed class SimReplica : IReplicaOutput
+{
+    private readonly Slot _slot;
+    private readonly World _world;
+    private bool _gone;
+
+    public SimReplica(Slot slot, ShardCopy copy, long token)
+    {
+        _slot = slot;
+        _world = slot.Silo.World;
+        ReplicaOptions options = _world.Plan.Replica with { Planted = _world.Plan.Planted };
+        if (!slot.Silo.DecodesLz4)
+            options = options with { Capabilities = options.Capabilities & ~ReplicaCapabilities.Lz4 };
+        Core = new ShardReplica(copy, token, slot.LastAttach, options, _world.Random, this);
+    }
+
+    public ShardReplica Core { get; }
+
+    public SimSilo Silo => _slot.Silo;
+
+    private Instant Now => _world.Now(Silo);
+
+    public void Follow(long epoch) => Turn(() =>
+    {
+        Core.OnNewEpoch(epoch, Now);
+        Core.Follow(Now);
+    });
+
+    public void Tick() => Turn(() => Core.Tick(Now));
+
+    public void OnItem(ReadOnlySpan<byte> item, bool isSnapshot)
+    {
+        if (_gone)
+            return;
+        _world.Touch(_slot.Shard);
+        if (isSnapshot)
+            Core.OnSnapshot(item, Now);
+        else
+            Core.OnCommand(item, Now);
+        _slot.LastAttach = Core.AttachNumber;
+    }
+
+    /// <summary>The copy goes to somebody else, or the silo died.</summary>
+    public void Vanish()
+    {
+        if (_gone)
+            return;
+        Core.Dispose();
+        _gone = true;
+        _slot.Coming = null;
+    }
+
+    void IReplicaOutput.Attach(AttachRequest request)
+    {
+        _world.CallShard(
+            Silo,
+            Silo.Known,
+            _slot.Shard,
+            timeoutUs: 400_000,
+            (there, answered) =>
+            {
+                AttachAnswer answer = there.Primary!.OnAttach(request);
+                _world.Tell(there.Silo, Silo, () =>
+                {
+                    answered();
+                    if (answer == AttachAnswer.NotPrimary)
+                        Silo.Known[_slot.Shard] = null;
+                    Turn(() => Core.OnAttachAnswered(request.Attach, answer, Now));
+                });
+            },
+            () => Turn(() => Core.OnAttachAnswered(request.Attach, null, Now)));
+    }
+
+    void IReplicaOutput.Acknowledge(Acknowledgement acknowledgement)
+    {
+        SimSilo? there = Silo.Known[_slot.Shard] ?? _world.Directory[_slot.Shard];
+        if (there is null)
+            return;
+        _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Primary?.OnAcknowledged(acknowledgement));
+        if (_world.Chaos && _world.Random.Chance(_world.Plan.ItemRepeated))
+            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Primary?.OnAcknowledged(acknowledgement));
+    }
+
+    ShardCopy IReplicaOutput.MakeCopy(Guid copyId)
+    {
+        Guid id = _world.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? new Guid(_slot.Shard, 0, 0, new byte[8]) : copyId;
+        return _slot.Coming = new ShardCopy(_slot.Shard, new CopyName(Silo.Name, id), _world.Pages);
+    }
+
+    void IReplicaOutput.InstallCopy(ShardCopy loaded, ShardCopy old)
+    {
+        _slot.Coming = null;
+        _slot.Copy = loaded;
+        old.Dispose();
+        _world.Oracles[_slot.Shard].OnLoaded(loaded);
+    }
+
+    void IReplicaOutput.Dismiss()
+    {
+        _world.Note($"{Silo.Name} shard {_slot.Shard}: dismissed");
+        _gone = true;
+        _slot.Replica = null;
+        _slot.Copy?.Dispose();
+        _slot.Copy = null;
+    }
+
+    void IReplicaOutput.Report(ReplicaEvent what, string details) =>
+        _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
+
+    private void Turn(Action action)
+    {
+        if (_gone)
+            return;
+        _world.Touch(_slot.Shard);
+        action();
+        _slot.LastAttach = Core.AttachNumber;
+    }
+}

@@ -1,0 +1,122 @@
+using Grid.Replication.Copies;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>One run from one seed: chaos, then quiet, then everything must be well.</summary>
+internal static class Simulator
+{
+    private const int QuietMsMax = 30_000;
+
+    /// <summary>What a run did, for the statistics.</summary>
+    public readonly record struct Outcome(long Steps, long VirtualMs, int Succeeded, int Reigns, int FullSyncs, int Lost);
+
+    /// <exception cref="SimulationException">An invariant did not hold.</exception>
+    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true)
+    {
+        try
+        {
+            return RunOnce(seed, change, records: false);
+        }
+        catch (SimulationException) when (explain)
+        {
+            // Once more, with a transcript.
+            return RunOnce(seed, change, records: true);
+        }
+    }
+
+    private static Outcome RunOnce(ulong seed, Func<SimPlan, SimPlan>? change, bool records)
+    {
+        SimRandom random = new(seed);
+        SimPlan plan = SimPlan.Draw(random);
+        World world = new(seed, change?.Invoke(plan) ?? plan, random, records);
+        new Nemesis(world).Begin();
+        world.RunFor(world.Plan.ChaosMs);
+        Calm(world);
+        int[] fullSyncs = [.. world.Oracles.Select(oracle => oracle.FullSyncs)];
+        long calmSince = world.NowMs;
+        Expect(world, "12: not every shard is writable again", () => Alive(world).All(shard => world.Clients.Any(client => client.LastSuccessMs(shard) > calmSince)));
+        foreach (SimClient client in world.Clients)
+            client.Stopped = true;
+        Expect(world, "12: not all links come online and level", () => world.Clients.All(client => client.IsQuiet) && Alive(world).All(shard => Unsettled(world, shard) is null));
+        foreach (int shard in Alive(world))
+        {
+            world.Oracles[shard].CheckEqualCopies();
+            int syncs = world.Oracles[shard].FullSyncs - fullSyncs[shard];
+            if (syncs > 4 * world.Plan.Silos)
+                throw world.Violation($"Shard {shard}: {syncs} full syncs after the faults had stopped.");
+        }
+
+        CheckRest(world);
+        Outcome outcome = new(
+            world.Steps,
+            world.NowMs,
+            world.Clients.Sum(client => client.Succeeded),
+            world.Oracles.Sum(oracle => oracle.Reigns),
+            world.Oracles.Sum(oracle => oracle.FullSyncs),
+            world.Plan.Shards - Alive(world).Count());
+        foreach (SimSilo silo in world.Running)
+            silo.Stop();
+        return outcome;
+    }
+
+    private static IEnumerable<int> Alive(World world) => Enumerable.Range(0, world.Plan.Shards).Where(shard => !Nemesis.IsLost(world, shard));
+
+    private static void Calm(World world)
+    {
+        world.Chaos = false;
+        world.Heal();
+        world.Note("calm");
+        foreach (SimSilo silo in world.Silos)
+            silo.SlowFactor = 1;
+    }
+
+    private static void Expect(World world, string broken, Func<bool> holds)
+    {
+        if (world.RunUntil(world.NowMs + QuietMsMax, holds))
+            return;
+        string state = string.Join("; ", Alive(world).Select(shard => $"shard {shard}: {Unsettled(world, shard) ?? "settled"}"));
+        throw world.Violation($"Invariant {broken} within {QuietMsMax} ms of calm ({state})");
+    }
+
+    /// <summary>Once settled, nothing stirs any more.</summary>
+    private static void CheckRest(World world)
+    {
+        int before = world.Oracles.Sum(oracle => oracle.LinksEnded + oracle.FullSyncs);
+        world.RunFor(2500);
+        if (world.Oracles.Sum(oracle => oracle.LinksEnded + oracle.FullSyncs) != before)
+            throw world.Violation("Links end or full syncs begin although nothing is wrong.");
+        foreach (int shard in Alive(world))
+        {
+            if (Unsettled(world, shard) is { } stirring)
+                throw world.Violation($"Shard {shard} does not stay settled: {stirring}.");
+        }
+    }
+
+    /// <summary>What is not yet as it should be with a shard; null when all is well.</summary>
+    private static string? Unsettled(World world, int shard)
+    {
+        ShardRecord record = world.Store.Current(shard);
+        SimPrimary? primary = world.Running.Select(silo => silo.Slot(shard).Primary).FirstOrDefault(primary => primary is { Core.IsDown: false } && primary.Core.Epoch == record.Epoch);
+        if (primary is null)
+            return $"no primary for {record}";
+        int alive = world.Silos.Count(silo => silo.Up && !silo.DeclaredDead);
+        int wanted = Math.Min(world.Plan.Primary.Replicas + 1, alive);
+        if (record.InSync.Length != wanted || primary.Core.ProposedRecord is not null || alive != world.Plan.Silos)
+            return $"{wanted} in-sync copies are wanted, {alive} silos alive, {record}, proposed {primary.Core.ProposedRecord}, links {string.Join(", ", primary.Core.Links.Select(link => $"{link.Silo} {link.Phase}"))}";
+        if (primary.Core.Committed != primary.Core.LogEnd)
+            return $"{primary.Core.Committed} of {primary.Core.LogEnd} committed";
+        foreach (CopyName member in record.Members)
+        {
+            PrimaryLink? link = primary.Core.Links.FirstOrDefault(link => link.Copy == member);
+            if (link is not { Phase: LinkPhase.Online })
+                return $"the link to {member} is {link?.Phase}";
+            ShardCopy? copy = world.Find(member.Silo)?.Slot(shard).Copy;
+            if (copy?.Applied != primary.Core.LogEnd)
+                return $"{member} has applied {copy?.Applied} of {primary.Core.LogEnd}";
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,148 @@
+using Grid.Replication.Copies;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+using Grid.Replication.Takeover;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>
+/// An activation of a shard's grain on one silo: reads the record, polls the copies, asks the plan, and takes the shard
+/// over if the plan says that this silo is the one.
+/// </summary>
+internal sealed class Takeover(Slot slot, Action over)
+{
+    private readonly World _world = slot.Silo.World;
+    private readonly List<PolledCopy> _polled = [];
+    private bool _decided;
+
+    public void Begin() => _world.Store.Read(slot.Silo, slot.Shard, Poll);
+
+    private void Poll(ShardRecord record)
+    {
+        string[] alive = [.. slot.Silo.Alive];
+        int silent = alive.Length;
+        foreach (SimSilo silo in alive.Select(_world.Find).OfType<SimSilo>())
+        {
+            _world.Tell(slot.Silo, silo, () =>
+            {
+                PolledCopy? answer = Answer(silo.Slot(slot.Shard));
+                _world.Tell(silo, slot.Silo, () =>
+                {
+                    if (answer is { } copy)
+                        _polled.Add(copy);
+                    if (--silent == 0)
+                        Decide(record);
+                });
+            });
+        }
+
+        _world.After(200_000, slot.Silo, () => Decide(record));
+    }
+
+    private PolledCopy? Answer(Slot there)
+    {
+        ShardCopy? copy = there.Copy;
+        CopyState state = copy?.State ?? CopyState.Empty;
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy) && there.Coming is { } coming)
+        {
+            copy = coming;
+            state = CopyState.Complete;
+        }
+
+        return copy is null ? null : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null);
+    }
+
+    private void Decide(ShardRecord record)
+    {
+        if (_decided)
+            return;
+        _decided = true;
+        ShardRecord shown = record;
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsAnyCopy))
+            shown = record with { InSync = [.. record.InSync.Union(_polled.Select(copy => copy.Name))] };
+        TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, slot.Silo.Alive, slot.Silo.Alive);
+        _world.Note($"{slot.Silo.Name} shard {slot.Shard}: {plan.Verdict} {plan.Silo} ({plan.Reason})");
+        if (plan.Verdict == TakeoverVerdict.Reigned)
+            _world.Directory[slot.Shard] = _world.Find(plan.Silo);
+        if (plan.Verdict is not (TakeoverVerdict.Create or TakeoverVerdict.Adopt) || slot.Primary is not null)
+        {
+            over();
+            return;
+        }
+
+        if (plan.Silo != slot.Silo.Name)
+        {
+            over();
+            if (_world.Find(plan.Silo) is { } other)
+                _world.Tell(slot.Silo, other, other.Slot(slot.Shard).Activate);
+            return;
+        }
+
+        if (plan.Verdict == TakeoverVerdict.Create)
+            Create(record);
+        else
+            Adopt(record, plan);
+    }
+
+    private void Create(ShardRecord record)
+    {
+        CopyName name = new(slot.Silo.Name, _world.Random.NextGuid());
+        ShardCopy copy = new(slot.Shard, name, _world.Pages) { State = CopyState.Complete, Lineage = record.Lineage };
+        long token = copy.TakeOwnership();
+        slot.Coming = copy;
+        Write(record, record.WithPrimary(name, 1, [], _world.Random.NextGuid()), copy, token, created: true);
+    }
+
+    private void Adopt(ShardRecord record, TakeoverPlan plan)
+    {
+        ShardCopy? copy = slot.Copy?.Name == plan.Copy ? slot.Copy : null;
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy) && slot.Coming?.Name == plan.Copy)
+        {
+            copy = slot.Coming;
+            copy.State = CopyState.Complete;
+        }
+
+        if (copy is null)
+        {
+            over();
+            return;
+        }
+
+        long token = copy.TakeOwnership();
+        slot.Replica?.Vanish();
+        slot.Replica = null;
+        long epoch = _world.Plan.Broken.HasFlag(RuntimeBug.ReusesEpoch) ? Math.Max(record.Epoch, copy.History.LastEpoch + 1) : plan.Epoch;
+        Write(record, record.WithPrimary(plan.Copy, epoch, plan.InSync, _world.Random.NextGuid()), copy, token, created: false);
+    }
+
+    private void Write(ShardRecord before, ShardRecord proposed, ShardCopy copy, long token, bool created)
+    {
+        _world.Touch(slot.Shard);
+        _world.Store.CompareAndSet(slot.Silo, proposed, before.Nonce, () => slot.Silo.Up, (outcome, _) =>
+        {
+            _world.Touch(slot.Shard);
+            over();
+            slot.Coming = null;
+            if (outcome != RecordOutcome.Written || !copy.IsOwnedBy(token))
+            {
+                if (created)
+                    copy.Dispose();
+                else if (copy.IsOwnedBy(token))
+                    slot.StartReplica();
+                return;
+            }
+
+            if (slot.Copy != copy)
+            {
+                slot.Replica?.Vanish();
+                slot.Replica = null;
+                slot.Copy?.Dispose();
+                slot.Copy = copy;
+            }
+
+            _world.Directory[slot.Shard] = slot.Silo;
+            slot.Primary = new SimPrimary(slot, copy, token, proposed);
+            slot.Primary.Start();
+        });
+    }
+}
