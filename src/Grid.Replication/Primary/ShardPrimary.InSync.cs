@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Grid.Replication.Records;
 using Grid.Replication.Time;
 
@@ -20,6 +21,7 @@ public sealed partial class ShardPrimary
     private HashSet<string> _alive = [];
     private ShardRecord _record;
     private ShardRecord? _proposed;
+    private CopyName[] _required;
 
     /// <summary>The record as it was last known to be.</summary>
     public ShardRecord Record => _record;
@@ -28,8 +30,7 @@ public sealed partial class ShardPrimary
     public ShardRecord? ProposedRecord => _proposed;
 
     /// <summary>The copies beside the primary's that must hold a mutation before it is committed.</summary>
-    public IEnumerable<CopyName> RequiredMembers() =>
-        _proposed is null ? _record.Members : _record.Members.Union(_proposed.Members);
+    public IReadOnlyList<CopyName> RequiredMembers() => _required;
 
     /// <summary>The silos that are alive have changed.</summary>
     public void OnSilosChanged(IReadOnlyCollection<string> alive, Instant now)
@@ -57,8 +58,7 @@ public sealed partial class ShardPrimary
             return;
         }
 
-        _proposed = null;
-        _record = current;
+        Know(current, proposed: null);
         _copy.Observe(_epoch, current.Version);
         if (outcome == RecordOutcome.Written)
             _output.Report(PrimaryEvent.InSyncChanged, _copy.Name.Silo, $"{current}");
@@ -87,10 +87,10 @@ public sealed partial class ShardPrimary
         ShardRecord next = _record.WithInSync(desired, _entropy.NextGuid());
         if (next.InSync.SequenceEqual(_record.InSync))
             return;
-        _proposed = next;
+        Know(_record, proposed: next);
         _output.WriteRecord(next);
         if (Plants(PlantedBug.ChangesSetEarly))
-            (_record, _proposed) = (next, null);
+            Know(next, proposed: null);
     }
 
     /// <summary>
@@ -133,7 +133,16 @@ public sealed partial class ShardPrimary
         link.Phase == LinkPhase.Online
         && (link.Acknowledged >= Math.Max(_committed, _epochStart) || Plants(PlantedBug.JoinsTooEarly));
 
-    private bool IsRequired(CopyName copy) => RequiredMembers().Contains(copy);
+    private bool IsRequired(CopyName copy) => _required.Contains(copy);
+
+    /// <summary>The required set is the union of every set that the record may hold.</summary>
+    [MemberNotNull(nameof(_record), nameof(_required))]
+    private void Know(ShardRecord record, ShardRecord? proposed)
+    {
+        _record = record;
+        _proposed = proposed;
+        _required = [.. proposed is null ? record.Members : record.Members.Union(proposed.Members)];
+    }
 
     /// <summary>Whether a replicated write is taken: enough sure members are well.</summary>
     private bool EnoughToWrite(Instant now) =>

@@ -56,7 +56,7 @@ public sealed partial class ShardPrimary
             throw new InvalidOperationException($"Epoch {record.Epoch} is not above epoch {copy.History.LastEpoch} of the copy's log.");
         _copy = copy;
         _ownerToken = ownerToken;
-        _record = record;
+        Know(record, proposed: null);
         _options = options;
         _entropy = entropy;
         _output = output;
