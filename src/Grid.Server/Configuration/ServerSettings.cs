@@ -93,7 +93,7 @@ internal sealed class ServerSettings
             errors.Add($"Silo:Address is '{silo.Address}', which is neither an IP address nor the name of a host. It is the address at which other silos and clients reach this one.");
         else if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
             errors.Add($"Silo:Address is {address}, at which nobody can reach this silo. Set it to the address by which others reach this machine.");
-        IPEndPoint? first = address is null ? null : new IPEndPoint(address, silo.SiloPort);
+        IPEndPoint? first = errors.Count > 0 ? null : new IPEndPoint(address!, silo.SiloPort);
         if (clustering.Provider == ClusteringProvider.Development && clustering.FirstSilo.Length > 0)
         {
             first = Endpoints.Parse(clustering.FirstSilo);

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Grid.Server;
 using Grid.Server.Configuration;
 using Grid.Silo;
