@@ -37,6 +37,8 @@ public sealed partial class ShardPrimary
         if (!Reigns())
             return;
         _alive = [.. alive];
+        foreach (string silo in _askedAtMs.Keys.Where(silo => !_alive.Contains(silo)).ToArray())
+            _askedAtMs.Remove(silo);
         foreach (PrimaryLink link in _links.Values.Where(link => !_alive.Contains(link.Silo)).ToArray())
             EndLink(link, "its silo is dead", now);
         UpdateInSync(now);
@@ -62,7 +64,7 @@ public sealed partial class ShardPrimary
         _copy.Observe(_epoch, current.Version);
         if (outcome == RecordOutcome.Written)
             _output.Report(PrimaryEvent.InSyncChanged, _copy.Name.Silo, $"{current}");
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links.Values.ToArray())
         {
             if (link.Phase == LinkPhase.Leaving && !_record.Names(link.Request.Copy))
                 EnterWindow(link, now);
@@ -99,7 +101,10 @@ public sealed partial class ShardPrimary
             (_record, _proposed) = (next, null);
     }
 
-    /// <summary>A member stays while it follows, and for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it stopped on a silo that lives.</summary>
+    /// <summary>
+    /// A member on a silo that lives stays for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it last acknowledged. That
+    /// it attaches time and again is not enough: commits would wait for it for ever.
+    /// </summary>
     private bool MayStay(CopyName member, Instant now)
     {
         if (!_alive.Contains(member.Silo))
@@ -108,8 +113,7 @@ public sealed partial class ShardPrimary
         {
             if (link.Phase is LinkPhase.Leaving || link.Copy != member)
                 return false;
-            if (link.Phase == LinkPhase.Online)
-                return true;
+            return now.MonotonicMs - link.AcknowledgedAtMs < _options.ReplicaTimeoutMs;
         }
 
         return now.MonotonicMs - _lostSinceMs.GetValueOrDefault(member, now.MonotonicMs) < _options.ReplicaTimeoutMs;
