@@ -55,7 +55,7 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
     public static List<SimResult> ReadResults(ReadOnlySpan<byte> reply)
     {
         ReplyHeader header = ReplyHeader.Read(reply);
-        Formats.Binary.SpanReader reader = new(reply[ReplyHeader.Length..]);
+        Grid.Formats.Binary.SpanReader reader = new(reply[ReplyHeader.Length..]);
         List<SimResult> results = [];
         for (int i = 0; i < header.Count; i++)
         {
