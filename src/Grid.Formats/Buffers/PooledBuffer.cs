@@ -86,13 +86,15 @@ public sealed class PooledBuffer : IBufferWriter<byte>
     /// <exception cref="ObjectDisposedException">The last reference has been released.</exception>
     public PooledBuffer Retain()
     {
-        if (Interlocked.Increment(ref _references) <= 1)
+        int references = Volatile.Read(ref _references);
+        while (true)
         {
-            Interlocked.Decrement(ref _references);
-            throw new ObjectDisposedException(nameof(PooledBuffer));
+            ObjectDisposedException.ThrowIf(references <= 0, this);
+            int seen = Interlocked.CompareExchange(ref _references, references + 1, references);
+            if (seen == references)
+                return this;
+            references = seen;
         }
-
-        return this;
     }
 
     /// <summary>Ends one reference; the last one returns the array to the pool.</summary>

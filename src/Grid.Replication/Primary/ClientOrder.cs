@@ -51,7 +51,9 @@ internal sealed class ClientOrder(PrimaryOptions options)
             return OrderVerdict.Execute;
         }
 
-        if (client.Kept.Count >= options.BatchesBehindHoleMax || client.Kept.ContainsKey(header.Number))
+        if (client.Kept.ContainsKey(header.Number))
+            return OrderVerdict.Stale;
+        if (client.Kept.Count >= options.BatchesBehindHoleMax)
             return OrderVerdict.Resend;
         if (client.Kept.Count == 0)
         {

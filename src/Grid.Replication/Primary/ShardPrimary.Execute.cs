@@ -28,7 +28,9 @@ public sealed partial class ShardPrimary
             RequestHeader header = RequestHeader.Read(request.Span, out int operations);
             if (header.Shard != _copy.Shard)
                 throw new MalformedException($"A batch for shard {header.Shard} reached shard {_copy.Shard}.");
-            if (header.Number == 0)
+            if (_waiting.Count >= _options.RepliesWaitingMax)
+                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {_waiting.Count} replies waiting for their commit; try again."));
+            else if (header.Number == 0)
                 ExecuteBatch(token, request, header, operations, now);
             else if (header.Epoch != _epoch)
                 _output.Reply(token, ReplyHeader.Refusal(BatchStatus.EpochChanged, _epoch, $"Shard {_copy.Shard} is in epoch {_epoch}."));
@@ -92,12 +94,6 @@ public sealed partial class ShardPrimary
 
     private void ExecuteBatch(object token, PooledBuffer request, in RequestHeader header, int operations, Instant now)
     {
-        if (_waiting.Count >= _options.RepliesWaitingMax)
-        {
-            _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {_waiting.Count} replies waiting for their commit; try again."));
-            return;
-        }
-
         PooledBuffer reply = PooledBuffer.Rent(ReplyHeader.Length + Math.Min(operations * 64, 1 << 20));
         new ReplyHeader(BatchStatus.Ok, _epoch, 0, operations).Write(reply);
         BatchRun run = new(reply, header.Durability, now);

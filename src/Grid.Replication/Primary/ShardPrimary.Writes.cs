@@ -149,7 +149,8 @@ public sealed partial class ShardPrimary
     private void ExecuteIncrement(ref BatchRun run, PrimaryKeyspace keyspace, ulong hash, in Operation operation)
     {
         long counter = 0;
-        if (TryFind(ref run, keyspace, operation.Key, hash, out EntryView entry)
+        bool found = TryFind(ref run, keyspace, operation.Key, hash, out EntryView entry);
+        if (found
             && (!Utf8Parser.TryParse(entry.Value, out counter, out int read) || read != entry.Value.Length))
         {
             Answer(run, OperationStatus.NotANumber, entry.Version, entry.ExpiryUnixMs);
@@ -163,8 +164,9 @@ public sealed partial class ShardPrimary
         }
 
         counter += operation.Delta;
-        long expiry = operation.TimeToLiveMs > 0 ? run.Now.UnixMs + operation.TimeToLiveMs
-            : operation.Flags.HasFlag(OperationFlags.KeepExpiry) ? entry.ExpiryUnixMs : 0;
+        long expiry = operation.TimeToLiveMs > 0 ? run.Now.UnixMs + operation.TimeToLiveMs : 0;
+        if (found && operation.Flags.HasFlag(OperationFlags.KeepExpiry))
+            expiry = entry.ExpiryUnixMs;
         Span<byte> digits = stackalloc byte[20];
         Utf8Formatter.TryFormat(counter, digits, out int length);
         long offset = AppendSet(keyspace, operation.Key, hash, digits[..length], expiry);
