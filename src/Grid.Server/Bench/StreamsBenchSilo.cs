@@ -20,9 +20,10 @@ internal static class StreamsBenchSilo
             log.ClearProviders().SetMinimumLevel(LogLevel.Error);
             log.AddConsole(static console => console.LogToStandardErrorThreshold = LogLevel.Trace);
 
-            // Memory streams log every item that they refuse, under these names; the bench counts them.
+            // Memory streams log, under these names, every item that they refuse, which the bench counts, and their own end.
             log.AddFilter("Orleans.Streams.memory", LogLevel.None);
             log.AddFilter("Microsoft.Extensions.Logging.ILogger", LogLevel.None);
+            log.AddFilter("Orleans.Providers.MemoryAdapterReceiver", LogLevel.None);
         })
         .UseOrleans(silo =>
         {
