@@ -15,7 +15,7 @@ internal sealed class SingleOperation<T> : PendingOperation, IValueTaskSource<T>
     private static readonly ConcurrentQueue<SingleOperation<T>> Shared = new();
 
     [ThreadStatic]
-    private static Stack<SingleOperation<T>>? s_local;
+    private static Stack<SingleOperation<T>>? _local;
 
     private ManualResetValueTaskSourceCore<T> _core;
     private ResultReader<T> _reader = null!;
@@ -40,7 +40,7 @@ internal sealed class SingleOperation<T> : PendingOperation, IValueTaskSource<T>
         object? state,
         CancellationToken token)
     {
-        Stack<SingleOperation<T>> local = s_local ??= new(LocalMax);
+        Stack<SingleOperation<T>> local = _local ??= new(LocalMax);
         if (!local.TryPop(out SingleOperation<T>? operation) && !Shared.TryDequeue(out operation))
             operation = new();
         operation._reader = reader;
@@ -110,7 +110,7 @@ internal sealed class SingleOperation<T> : PendingOperation, IValueTaskSource<T>
         _result = default!;
         _error = null;
         _core.Reset();
-        Stack<SingleOperation<T>> local = s_local ??= new(LocalMax);
+        Stack<SingleOperation<T>> local = _local ??= new(LocalMax);
         if (local.Count < LocalMax)
             local.Push(this);
         else if (Shared.Count < SharedMax)

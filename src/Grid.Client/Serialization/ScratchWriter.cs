@@ -8,7 +8,7 @@ internal sealed class ScratchWriter : IBufferWriter<byte>
     private const int KeptBytesMax = 1024 * 1024;
 
     [ThreadStatic]
-    private static ScratchWriter? s_mine;
+    private static ScratchWriter? _mine;
 
     private byte[] _bytes = new byte[512];
     private bool _taken;
@@ -22,7 +22,7 @@ internal sealed class ScratchWriter : IBufferWriter<byte>
     /// <summary>This thread's, empty. A serializer that uses the grid while it writes gets another one.</summary>
     public static ScratchWriter Take()
     {
-        ScratchWriter writer = s_mine ??= new();
+        ScratchWriter writer = _mine ??= new();
         if (writer._taken)
             writer = new();
         writer._taken = true;

@@ -123,9 +123,10 @@ internal sealed class FakeShard(int number, TimeProvider time)
         }
         else if (header.Number > session.Expected)
         {
-            if (session.Held.Remove(header.Number, out Held? older))
-                older.Answer(ReplyHeader.Refusal(BatchStatus.ResendFrom, Epoch, "came twice", session.Expected));
-            session.Held[header.Number] = new(request, answer, nowMs + HoldMs);
+            // Of two copies none may be refused while the other is kept: a refusal says that nothing will be applied.
+            session.Held[header.Number] = session.Held.Remove(header.Number, out Held? first)
+                ? first with { Answer = Both(answer, first.Answer) }
+                : new(request, answer, nowMs + HoldMs);
         }
         else
         {
@@ -141,6 +142,12 @@ internal sealed class FakeShard(int number, TimeProvider time)
         buffer.Write(reply);
         return buffer;
     }
+
+    private static Action<PooledBuffer> Both(Action<PooledBuffer> second, Action<PooledBuffer> first) => reply =>
+    {
+        second(Copy(reply.Span.ToArray()));
+        first(reply);
+    };
 
     private void Acknowledge(Session session, long below)
     {
