@@ -45,8 +45,17 @@ public sealed record SyncAnnouncement(long SnapshotId, long BaseOffset, bool Com
         if (count > reader.Remaining / 16)
             throw new MalformedException($"A history of {count} epochs in {reader.Remaining} bytes.");
         EpochStart[] history = new EpochStart[count];
+        EpochStart last = default;
         for (int i = 0; i < history.Length; i++)
-            history[i] = new EpochStart(reader.ReadInt64(), reader.ReadInt64());
+        {
+            EpochStart start = new(reader.ReadInt64(), reader.ReadInt64());
+            if (start.Epoch <= last.Epoch || start.FirstOffset <= last.FirstOffset)
+                throw new MalformedException($"A history in which {start} follows {last}.");
+            history[i] = last = start;
+        }
+
+        if (reader.Remaining != 0 || item.B < last.FirstOffset)
+            throw new MalformedException($"An announcement of a snapshot at {item.B} with {reader.Remaining} bytes left, whose last epoch is {last}.");
         return new SyncAnnouncement(item.A, item.B, item.C == 1, lineage, history);
     }
 }

@@ -17,6 +17,9 @@ internal enum OrderVerdict
 
     /// <summary>Too many wait behind the hole already.</summary>
     Resend,
+
+    /// <summary>Too many clients are active: nothing is known of this one.</summary>
+    Crowded,
 }
 
 /// <summary>
@@ -33,8 +36,8 @@ internal sealed class ClientOrder(PrimaryOptions options)
     {
         if (!_clients.TryGetValue(header.Client, out Client? client))
         {
-            if (_clients.Count >= options.ClientsMax)
-                ForgetIdlest();
+            if (_clients.Count >= options.ClientsMax && !TryForgetIdlest(nowMs))
+                return OrderVerdict.Crowded;
             _clients.Add(header.Client, client = new Client { Next = 1 });
         }
 
@@ -119,11 +122,14 @@ internal sealed class ClientOrder(PrimaryOptions options)
         _clientsWithHole--;
     }
 
-    private void ForgetIdlest()
+    /// <summary>
+    /// A client that is forgotten while batches of it are under way would get them executed again when it sends them
+    /// again: nothing here would know better.
+    /// </summary>
+    private bool TryForgetIdlest(long nowMs)
     {
         (ulong id, Client idlest) = _clients.Where(pair => pair.Value.Kept.Count == 0).MinBy(pair => pair.Value.UsedAtMs);
-        if (idlest is not null)
-            _clients.Remove(id);
+        return idlest is not null && nowMs - idlest.UsedAtMs >= options.ClientIdleMs && _clients.Remove(id);
     }
 
     internal readonly record struct KeptBatch(object Token, PooledBuffer Request, RequestHeader Header);

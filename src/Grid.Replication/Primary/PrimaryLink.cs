@@ -48,6 +48,12 @@ internal sealed class PrimaryLink(AttachRequest request, long nowMs)
 
     public long SnapshotId { get; set; }
 
+    /// <summary>Place among those that wait for a snapshot.</summary>
+    public long EnteredWindow { get; set; }
+
+    /// <summary>When the copy last acknowledged something, on this link or one before: what its place in the set rests on.</summary>
+    public long AcknowledgedAtMs { get; set; } = nowMs;
+
     public long HeardAtMs { get; set; } = nowMs;
 
     public long SentAtMs { get; set; } = nowMs;

@@ -51,8 +51,14 @@ public sealed record PrimaryOptions
     /// <summary>Keyspaces of a shard.</summary>
     public int KeyspacesMax { get; init; } = 1024;
 
-    /// <summary>Clients whose order is remembered; beyond it the one idle for longest is forgotten.</summary>
+    /// <summary>Clients whose order is remembered; beyond them the one idle for longest is forgotten.</summary>
     public int ClientsMax { get; init; } = 4096;
+
+    /// <summary>
+    /// How long a client must have been idle before it may be forgotten, in milliseconds: longer than any batch of it can
+    /// be under way, or a batch could be executed twice. While no client is idle enough, new ones are refused.
+    /// </summary>
+    public int ClientIdleMs { get; init; } = 60_000;
 
     /// <summary>Batches of one client that wait behind a hole.</summary>
     public int BatchesBehindHoleMax { get; init; } = 64;

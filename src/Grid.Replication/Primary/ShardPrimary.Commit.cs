@@ -29,6 +29,7 @@ public sealed partial class ShardPrimary
             return;
         }
 
+        link.AcknowledgedAtMs = now.MonotonicMs;
         link.Applied = Math.Max(link.Applied, acknowledgement.Applied);
         link.Acknowledged = Math.Max(link.Acknowledged, acknowledgement.Offset);
         if (link.Phase == LinkPhase.Syncing)

@@ -54,6 +54,9 @@ public sealed partial class ShardPrimary
             case OrderVerdict.Stale:
                 ReplyStale(token);
                 break;
+            case OrderVerdict.Crowded:
+                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} serves {_options.ClientsMax} clients and takes no more; try again later."));
+                break;
             case OrderVerdict.Resend:
                 ReplyResend(token, _clients.NextOf(header.Client));
                 break;

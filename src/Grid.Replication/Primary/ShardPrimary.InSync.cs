@@ -38,6 +38,8 @@ public sealed partial class ShardPrimary
         if (!Reigns())
             return;
         _alive = [.. alive];
+        foreach (string silo in _askedAtMs.Keys.Where(silo => !_alive.Contains(silo)).ToArray())
+            _askedAtMs.Remove(silo);
         foreach (PrimaryLink link in _links.Values.Where(link => !_alive.Contains(link.Silo)).ToArray())
             EndLink(link, "its silo is dead", now);
         UpdateInSync(now);
@@ -62,7 +64,7 @@ public sealed partial class ShardPrimary
         _copy.Observe(_epoch, current.Version);
         if (outcome == RecordOutcome.Written)
             _output.Report(PrimaryEvent.InSyncChanged, _copy.Name.Silo, $"{current}");
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links.Values.ToArray())
         {
             if (link.Phase == LinkPhase.Leaving && !_record.Names(link.Request.Copy))
                 EnterWindow(link, now);
@@ -112,7 +114,10 @@ public sealed partial class ShardPrimary
         _alive.Contains(member.Silo)
         && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && (link.Phase == LinkPhase.Leaving || link.Copy != member));
 
-    /// <summary>A member is well while it follows, and for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it stopped on a silo that lives.</summary>
+    /// <summary>
+    /// A member on a silo that lives is well for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it last acknowledged.
+    /// That it attaches time and again is not enough: commits would wait for it for ever.
+    /// </summary>
     private bool IsWell(CopyName member, Instant now)
     {
         if (!_alive.Contains(member.Silo))
@@ -121,8 +126,7 @@ public sealed partial class ShardPrimary
         {
             if (link.Phase is LinkPhase.Leaving || link.Copy != member)
                 return false;
-            if (link.Phase == LinkPhase.Online)
-                return true;
+            return now.MonotonicMs - link.AcknowledgedAtMs < _options.ReplicaTimeoutMs;
         }
 
         return now.MonotonicMs - _lostSinceMs.GetValueOrDefault(member, now.MonotonicMs) < _options.ReplicaTimeoutMs;

@@ -38,7 +38,7 @@ public sealed partial class ShardPrimary
             EndLink(old, "the replica attached anew", now);
         }
 
-        PrimaryLink link = new(request, now.MonotonicMs);
+        PrimaryLink link = new(request, now.MonotonicMs) { AcknowledgedAtMs = _lostSinceMs.GetValueOrDefault(request.Copy, now.MonotonicMs) };
         _links.Add(link.Silo, link);
         string? obstacle = ObstacleToContinue(request, out long common);
         if (obstacle is null)
@@ -155,6 +155,18 @@ public sealed partial class ShardPrimary
         _output.Send(link.Silo, link.Attach, item);
     }
 
+    /// <summary>
+    /// This primary itself stood still, and what the replicas said meanwhile is still in its queue: their time begins anew,
+    /// or it would throw all of them out of the in-sync set at once.
+    /// </summary>
+    private void ForgiveSilence(Instant now)
+    {
+        foreach (PrimaryLink link in _links.Values)
+            link.HeardAtMs = link.AcknowledgedAtMs = now.MonotonicMs;
+        foreach (CopyName copy in _lostSinceMs.Keys.ToArray())
+            _lostSinceMs[copy] = now.MonotonicMs;
+    }
+
     private void EndSilentLinks(Instant now)
     {
         foreach (PrimaryLink link in _links.Values.ToArray())
@@ -170,11 +182,11 @@ public sealed partial class ShardPrimary
     private void EndLink(PrimaryLink link, string reason, Instant now)
     {
         _links.Remove(link.Silo);
-        _lostSinceMs[link.Copy] = Math.Min(link.HeardAtMs, now.MonotonicMs);
+        _lostSinceMs[link.Copy] = Math.Min(link.AcknowledgedAtMs, now.MonotonicMs);
         _output.AbandonLink(link.Silo);
         _output.Report(PrimaryEvent.LinkEnded, link.Silo, reason);
         ForgetLostCopies();
-        if (link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId && !_links.Values.Any(other => other.SnapshotId == _snapshotId))
+        if (link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId && !_links.Values.Any(other => other.Phase == LinkPhase.Syncing && other.SnapshotId == _snapshotId))
             _output.CancelSnapshot(_snapshotId);
     }
 

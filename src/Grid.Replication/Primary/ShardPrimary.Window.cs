@@ -11,6 +11,7 @@ public sealed partial class ShardPrimary
 {
     private long _windowClosesAtMs = long.MaxValue;
     private ReplicaCapabilities _firstCapabilities;
+    private long _windowEntries;
     private long _snapshotId;
     private ShardSnapshot? _scan;
 
@@ -36,6 +37,7 @@ public sealed partial class ShardPrimary
     private void EnterWindow(PrimaryLink link, Instant now)
     {
         link.Phase = LinkPhase.Waiting;
+        link.EnteredWindow = _windowEntries++;
         if (_windowClosesAtMs == long.MaxValue)
         {
             _windowClosesAtMs = now.MonotonicMs + _options.SyncWindowMs;
@@ -47,14 +49,21 @@ public sealed partial class ShardPrimary
 
     private void CloseWindowWhenDue(Instant now)
     {
-        GiveUpSnapshotThatKeepsTooMuch();
+        GiveUpSnapshotThatKeepsTooMuch(now);
         if (_windowClosesAtMs == long.MaxValue || _snapshotId != 0)
             return;
-        List<PrimaryLink> cohort = [.. _links.Values.Where(link => link.Phase == LinkPhase.Waiting)];
+        List<PrimaryLink> cohort = [.. _links.Values.Where(link => link.Phase == LinkPhase.Waiting).OrderBy(link => link.EnteredWindow)];
         bool full = _options.MaxCohort > 0 && cohort.Count >= _options.MaxCohort;
         if (!full && now.MonotonicMs < _windowClosesAtMs)
             return;
         _windowClosesAtMs = long.MaxValue;
+        if (full && cohort.Count > _options.MaxCohort)
+        {
+            // Those too many have waited their time already: theirs is the next snapshot.
+            cohort.RemoveRange(_options.MaxCohort, cohort.Count - _options.MaxCohort);
+            _windowClosesAtMs = now.MonotonicMs;
+        }
+
         if (cohort.Count > 0)
             BeginSnapshot(cohort, now);
     }
@@ -91,12 +100,14 @@ public sealed partial class ShardPrimary
             Send(link, announcement.ToItem(link.Attach, link.Sequence++, _epoch, _committed), now);
     }
 
-    private void GiveUpSnapshotThatKeepsTooMuch()
+    /// <summary>The replicas are not left waiting for a snapshot that will never end: they attach again, after their backoff.</summary>
+    private void GiveUpSnapshotThatKeepsTooMuch(Instant now)
     {
         if (_scan is null || _scan.KeptBytes <= _options.SnapshotKeptBytesMax)
             return;
         _output.Report(PrimaryEvent.SnapshotGivenUp, _copy.Name.Silo, $"it keeps {_scan.KeptBytes} bytes of entries written meanwhile, more than {_options.SnapshotKeptBytesMax}");
         _scan = null;
-        _output.CancelSnapshot(_snapshotId);
+        foreach (PrimaryLink link in _links.Values.Where(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId).ToArray())
+            EndLink(link, "its snapshot was given up", now);
     }
 }

@@ -38,6 +38,7 @@ public sealed partial class ShardPrimary
 
     private long _epochStart;
     private long _committed;
+    private long _tickedAtMs;
     private bool _down;
 
     /// <summary>Begins a reign over <paramref name="copy"/>.</summary>
@@ -95,6 +96,7 @@ public sealed partial class ShardPrimary
         foreach (CopyName member in _record.Members)
             _lostSinceMs[member] = now.MonotonicMs;
         _output.Report(PrimaryEvent.ReignBegan, _copy.Name.Silo, $"epoch {_epoch} from offset {_epochStart}, {_record}");
+        _tickedAtMs = now.MonotonicMs;
         OnSilosChanged(aliveSilos, now);
         AdvanceCommitted();
     }
@@ -104,6 +106,9 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns())
             return;
+        if (now.MonotonicMs - _tickedAtMs >= _options.ReplicaTimeoutMs / 2)
+            ForgiveSilence(now);
+        _tickedAtMs = now.MonotonicMs;
         EndSilentLinks(now);
         CloseWindowWhenDue(now);
         UpdateInSync(now);

@@ -20,7 +20,7 @@ public sealed partial class ShardReplica
         {
             LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
             if (Accepts(item, now))
-                Take(item, body);
+                Take(item, body, now);
         }
         catch (MalformedException malformed)
         {
@@ -53,7 +53,7 @@ public sealed partial class ShardReplica
         return true;
     }
 
-    private void Take(in LinkItem item, ReadOnlySpan<byte> body)
+    private void Take(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
     {
         switch (item.Kind)
         {
@@ -61,9 +61,10 @@ public sealed partial class ShardReplica
                 TakeContinue(item.A, item.Committed);
                 break;
             case LinkItemKind.FullSync when Phase is ReplicaPhase.Attaching or ReplicaPhase.Loading:
-                BeginLoad(SyncAnnouncement.Read(item, body));
+                BeginLoad(SyncAnnouncement.Read(item, body), now);
                 break;
-            case LinkItemKind.FullSync when Phase == ReplicaPhase.Following && item.A == _installedSnapshot:
+            case LinkItemKind.FullSync when Phase == ReplicaPhase.Following && item.A == _loadedSnapshot:
+                // The snapshot stream was ahead: it is loaded already.
                 Advance(item.Committed);
                 break;
             case LinkItemKind.Mutations when Phase is ReplicaPhase.Following or ReplicaPhase.Loading:

@@ -14,9 +14,8 @@ public sealed partial class ShardReplica
     private long _loadingToken;
     private SnapshotLoad? _load;
     private long _nextChunk;
-
-    /// <summary>The snapshot loaded last: one so small that it overtook its own announcement on the command stream.</summary>
-    private long _installedSnapshot;
+    private long _pieceAtMs;
+    private long _loadedSnapshot;
 
     /// <summary>The load in progress, for the status; null when there is none.</summary>
     public SnapshotLoad? Load => _load;
@@ -35,10 +34,10 @@ public sealed partial class ShardReplica
             {
                 case LinkItemKind.FullSync when item.Attach == _attach:
                     _heardAtMs = now.MonotonicMs;
-                    BeginLoad(SyncAnnouncement.Read(item, body));
+                    BeginLoad(SyncAnnouncement.Read(item, body), now);
                     break;
                 case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when _load?.SnapshotId == item.A:
-                    _heardAtMs = now.MonotonicMs;
+                    _heardAtMs = _pieceAtMs = now.MonotonicMs;
                     TakePiece(item, body, now);
                     break;
             }
@@ -53,7 +52,7 @@ public sealed partial class ShardReplica
         }
     }
 
-    private void BeginLoad(SyncAnnouncement announcement)
+    private void BeginLoad(SyncAnnouncement announcement, Instant now)
     {
         if (_load is not null)
         {
@@ -64,6 +63,7 @@ public sealed partial class ShardReplica
 
         Phase = ReplicaPhase.Loading;
         _nextChunk = 1;
+        _pieceAtMs = now.MonotonicMs;
         _loading = _output.MakeCopy(_nextCopyId);
         _loadingToken = _loading.TakeOwnership();
         _loading.State = CopyState.Loading;
@@ -79,7 +79,11 @@ public sealed partial class ShardReplica
         if (item.Sequence < _nextChunk)
             return;
         if (item.Sequence > _nextChunk || item.B != _load!.WireBytes)
-            throw new MalformedException($"Piece {item.Sequence} at byte {item.B} of the snapshot came where piece {_nextChunk} at byte {_load!.WireBytes} was expected.");
+        {
+            FailLoad($"piece {item.Sequence} at byte {item.B} of the snapshot came where piece {_nextChunk} at byte {_load!.WireBytes} was expected", corrupt: false, now);
+            return;
+        }
+
         _nextChunk++;
         if (item.Kind == LinkItemKind.SnapshotChunk)
         {
@@ -97,7 +101,7 @@ public sealed partial class ShardReplica
         ShardCopy old = Copy;
         ShardCopy loaded = _loading!;
         _output.Report(ReplicaEvent.LoadEnded, $"{_load!.Entries} entries, {_load.WireBytes} bytes on the wire, {_load.RawBytes} raw; {loaded.Log.EndOffset - loaded.Applied} mutations kept meanwhile");
-        _installedSnapshot = _load.SnapshotId;
+        _loadedSnapshot = _load.SnapshotId;
         _load.Dispose();
         _load = null;
         _loading = null;

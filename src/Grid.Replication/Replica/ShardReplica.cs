@@ -153,7 +153,20 @@ public sealed partial class ShardReplica : IDisposable
             return;
         }
 
-        if (now.MonotonicMs - _heardAtMs >= _options.ReplicaTimeoutMs && !IsSaturated)
+        if (Phase == ReplicaPhase.Loading && now.MonotonicMs - _pieceAtMs >= _options.ReplicaTimeoutMs)
+        {
+            FailLoad($"no piece of the snapshot came for {now.MonotonicMs - _pieceAtMs} ms", corrupt: false, now);
+            return;
+        }
+
+        if (IsSaturated)
+        {
+            // Nothing is taken from the command stream now: this word says that it is back-pressure, not death.
+            Acknowledge(-1);
+            return;
+        }
+
+        if (now.MonotonicMs - _heardAtMs >= _options.ReplicaTimeoutMs)
         {
             DropLoad("the primary is silent");
             DetachAndRetry(now);
@@ -179,6 +192,8 @@ public sealed partial class ShardReplica : IDisposable
         _attach++;
         _nextSequence = 0;
         _epoch = 0;
+        _committed = 0;
+        _loadedSnapshot = 0;
         _heardAtMs = now.MonotonicMs;
         _nextCopyId = _entropy.NextGuid();
         ReplicaCapabilities capabilities = IsFaulted ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;

@@ -46,9 +46,11 @@ internal sealed class Nemesis(World world)
             return;
         Next();
         SimSilo victim = _random.Pick(world.Silos);
+        if (_random.Chance(0.5) && world.Directory[_random.Below(world.Plan.Shards)] is { } primary && world.Silos.Contains(primary))
+            victim = primary;
         if (!victim.Up || victim.DeclaredDead)
             return;
-        switch (_random.Below(9))
+        switch (_random.Below(12))
         {
             case 0 or 1 when CanSpare(victim):
                 world.Crash(victim);
@@ -65,7 +67,10 @@ internal sealed class Nemesis(World world)
             case 7:
                 ResetReplica(victim);
                 break;
-            case 8:
+            case 8 or 9 or 10:
+                Coup(_random.Below(world.Plan.Shards));
+                break;
+            case 11:
                 world.Directory[_random.Below(world.Plan.Shards)] = null;
                 break;
         }
@@ -87,6 +92,28 @@ internal sealed class Nemesis(World world)
         if (everywhere && CanSpare(victim) && _random.Chance(0.4))
             world.After(_random.Between(100, 900) * 1000L, null, () => DeclareDeadIfSpare(victim));
         world.After(_random.Between(100, 2500) * 1000L, null, world.Heal);
+    }
+
+    /// <summary>
+    /// A primary that lives is given up, and a member that hears nobody takes over, while the others still follow the
+    /// old one: tails part, and for a while two reign.
+    /// </summary>
+    private void Coup(int shard)
+    {
+        ShardRecord record = world.Store.Current(shard);
+        SimSilo? primary = record.Primary is { } name ? world.Find(name.Silo) : null;
+        SimSilo[] members = [.. record.Members.Select(member => world.Find(member.Silo)).OfType<SimSilo>().Where(silo => silo.Up && !silo.DeclaredDead)];
+        if (primary is not { Up: true, DeclaredDead: false } || members.Length == 0 || !CanSpare(primary))
+            return;
+        SimSilo usurper = _random.Pick(members);
+        world.Note($"coup of {usurper.Name} against {primary.Name} over shard {shard}");
+        world.Count("Coup");
+        foreach (SimSilo other in world.Silos.Where(other => other != usurper))
+            world.Cut(usurper.Index, other.Index);
+        world.DeclareDead(primary);
+        foreach (int delay in (int[])[60, 200, 400])
+            world.After(delay * 1000L, usurper, usurper.Slot(shard).Activate);
+        world.After(_random.Between(300, 1500) * 1000L, null, world.Heal);
     }
 
     private void DeclareDeadIfSpare(SimSilo victim)

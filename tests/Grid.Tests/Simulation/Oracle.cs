@@ -16,8 +16,10 @@ internal sealed partial class Oracle(World world, int shard)
     private readonly Dictionary<LogPosition, TrueMutation> _truth = [];
     private readonly Dictionary<long, Reign> _reigns = [];
     private readonly Dictionary<ShardCopy, CopyCheck> _copies = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<ShardCopy, (PathModel Model, long To)> _models = new(ReferenceEqualityComparer.Instance);
     private LogPosition _acknowledged;
     private LogPosition _committed;
+    private readonly Dictionary<(int, string), (string, ulong, long)> _found = [];
 
     /// <summary>Full syncs that primaries announced.</summary>
     public int FullSyncs { get; private set; }
@@ -27,8 +29,6 @@ internal sealed partial class Oracle(World world, int shard)
 
     /// <summary>The newest position of which a client was told that it is safe.</summary>
     public LogPosition Acknowledged => _acknowledged;
-
-    public int Reigns => _reigns.Count;
 
     public void Check()
     {
@@ -69,8 +69,8 @@ internal sealed partial class Oracle(World world, int shard)
     {
         foreach (CopyName name in record.InSync)
         {
-            ShardCopy? copy = world.Running.Select(silo => silo.Slot(shard)).Select(slot => slot.Copy?.Name == name ? slot.Copy : slot.Coming?.Name == name ? slot.Coming : null).FirstOrDefault(copy => copy is not null);
-            if (copy is null)
+            Slot? slot = world.Find(name.Silo)?.Slot(shard);
+            if ((slot?.Copy?.Name == name ? slot.Copy : slot?.Coming?.Name == name ? slot.Coming : null) is not { } copy)
                 continue;
             Require(copy.State == CopyState.Complete, $"13: {what} names {name}, which is {copy.State}");
             Require(Holds(copy, _acknowledged), $"1: {what} names {name} at {copy.Position}, which lacks the acknowledged write {_acknowledged}");
@@ -148,27 +148,27 @@ internal sealed partial class Oracle(World world, int shard)
         LogPosition applied = new(copy.History.EpochAt(copy.Applied), copy.Applied);
         if (copy.Applied > 0)
             Require(IsTrue(applied), $"4: {copy.Name} applied {applied}, which nobody ever appended");
-        PathModel model = Fold(applied);
-        Dictionary<(int, string), (string, ulong, long)> found = [];
+        PathModel model = Fold(copy, applied);
+        _found.Clear();
         foreach (Keyspace keyspace in copy.Store.Keyspaces)
-            keyspace.Scan(0, int.MaxValue, int.MaxValue, 0, new Collector(keyspace.Id, found));
+            keyspace.Scan(0, int.MaxValue, int.MaxValue, 0, new Collector(keyspace.Id, _found));
         foreach ((var key, var entry) in model.Entries)
-            Require(found.TryGetValue(key, out var there) && there == entry, $"4: {copy.Name} at {applied} has {key} as {(found.TryGetValue(key, out var other) ? other : "nothing")}, not {entry}");
-        Require(found.Count == model.Entries.Count, $"4: {copy.Name} at {applied} has {found.Count} entries, not {model.Entries.Count}");
+            Require(_found.TryGetValue(key, out var there) && there == entry, $"4: {copy.Name} at {applied} has {key} as {(_found.TryGetValue(key, out var other) ? other : "nothing")}, not {entry}");
+        Require(_found.Count == model.Entries.Count, $"4: {copy.Name} at {applied} has {_found.Count} entries, not {model.Entries.Count}");
         Require(
             model.Names.All(name => copy.Store.Find(name.Key)?.Name == name.Value),
             $"4: {copy.Name} at {applied} does not know the keyspaces");
     }
 
-    private PathModel Fold(LogPosition to)
+    /// <summary>What a copy must hold after what it applied; applied mutations are never taken back, so the model only grows.</summary>
+    private PathModel Fold(ShardCopy copy, LogPosition to)
     {
-        PathModel model = new();
-        if (to.Offset == 0)
-            return model;
-        Reign reign = _reigns[to.Epoch];
-        for (long offset = 1; offset <= to.Offset; offset++)
-            model.Apply(_truth[new LogPosition(reign.EpochAt(offset), offset)], _ => false);
-        return model;
+        if (!_models.TryGetValue(copy, out (PathModel Model, long To) folded))
+            folded = (new PathModel(), 0);
+        for (long offset = folded.To + 1; offset <= to.Offset; offset++)
+            folded.Model.Apply(_truth[new LogPosition(_reigns[to.Epoch].EpochAt(offset), offset)], null);
+        _models[copy] = (folded.Model, to.Offset);
+        return folded.Model;
     }
 
     private bool IsTrue(LogPosition position) => _truth.ContainsKey(position);

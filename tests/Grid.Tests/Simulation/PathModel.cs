@@ -37,7 +37,7 @@ internal sealed class PathModel
     public IReadOnlyDictionary<int, string> Names => _names;
 
     /// <summary>Applies a mutation; the answer is what is wrong with it, or null.</summary>
-    public string? Apply(TrueMutation mutation, Func<string, bool> isOrdered)
+    public string? Apply(TrueMutation mutation, Func<string, bool>? isOrdered)
     {
         (int, string) entry = (mutation.Keyspace, mutation.Key);
         switch (mutation.Kind)
@@ -69,7 +69,7 @@ internal sealed class PathModel
         }
 
         _touchedAt[(keyspace, mutation.Key)] = mutation.At.Offset;
-        return mutation.Kind == MutationKind.Set ? CheckOrder(mutation, isOrdered) : null;
+        return mutation.Kind == MutationKind.Set && isOrdered is not null ? CheckOrder(mutation, isOrdered) : null;
     }
 
     /// <summary>The newest mutation that what is known of a key depends on.</summary>

@@ -33,8 +33,6 @@ internal sealed class SimClient
 
     public bool Stopped { get; set; }
 
-    public int Succeeded { get; private set; }
-
     public bool IsUnordered => _unordered;
 
     public bool IsQuiet => _sessions.All(session => session.Outstanding.Count == 0);
@@ -48,6 +46,7 @@ internal sealed class SimClient
             return;
         Session session = _sessions[call.Shard];
         ReplyHeader header = ReplyHeader.Read(reply);
+        _world.Count($"Reply{header.Status}");
         switch (header.Status)
         {
             case BatchStatus.Ok:
@@ -57,7 +56,6 @@ internal sealed class SimClient
                         _versionsSeen.Add(result.Version);
                 }
 
-                Succeeded++;
                 if (call.Durability == WriteDurability.Replicated)
                     session.LastSuccessMs = _world.NowMs;
                 Finish(session, call);

@@ -142,6 +142,7 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
 
     void IPrimaryOutput.StepDown(string reason)
     {
+        _world.Count("StepDown");
         _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch} steps down: {reason}");
         _oracle.OnReignEnds(this);
         _world.After(1, Silo, () =>
@@ -158,6 +159,7 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
     {
         _oracle.OnReport(what);
+        _world.Count(what.ToString());
         _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch}: {what} {silo} {details}");
     }
 

@@ -106,6 +106,7 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.Dismiss()
     {
+        _world.Count("ReplicaDismissed");
         _world.Note($"{Silo.Name} shard {_slot.Shard}: dismissed");
         _gone = true;
         _slot.Replica = null;
@@ -113,8 +114,11 @@ internal sealed class SimReplica : IReplicaOutput
         _slot.Copy = null;
     }
 
-    void IReplicaOutput.Report(ReplicaEvent what, string details) =>
+    void IReplicaOutput.Report(ReplicaEvent what, string details)
+    {
+        _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
+    }
 
     private void Turn(Action action)
     {

@@ -23,7 +23,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
         long seeds = Number("GRID_SEEDS") ?? SeedsInCi;
         List<string> broken = [];
         long steps = 0, virtualMs = 0;
-        int succeeded = 0, reigns = 0, fullSyncs = 0, lost = 0;
+        int lost = 0;
+        SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
         for (long seed = from; seed < from + seeds; seed++)
         {
             try
@@ -31,10 +32,9 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 Simulator.Outcome outcome = Simulator.Run((ulong)seed);
                 steps += outcome.Steps;
                 virtualMs += outcome.VirtualMs;
-                succeeded += outcome.Succeeded;
-                reigns += outcome.Reigns;
-                fullSyncs += outcome.FullSyncs;
                 lost += outcome.Lost;
+                foreach ((string what, int times) in outcome.Counts)
+                    counts[what] = counts.GetValueOrDefault(what) + times;
             }
             catch (SimulationException e)
             {
@@ -44,7 +44,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine($"{seeds} seeds, {steps} steps, {virtualMs / 1000} virtual seconds, {succeeded} batches answered, {reigns} reigns, {fullSyncs} full syncs, {lost} shards without a copy left");
+        output.WriteLine($"{seeds} seeds, {steps} steps, {virtualMs / 1000} virtual seconds, {lost} shards without a copy left");
+        output.WriteLine(string.Join(", ", counts.Select(count => $"{count.Key} {count.Value}")));
         Assert.True(broken.Count == 0, string.Join("\n\n", broken));
     }
 

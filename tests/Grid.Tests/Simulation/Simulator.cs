@@ -10,7 +10,7 @@ internal static class Simulator
     private const int QuietMsMax = 30_000;
 
     /// <summary>What a run did, for the statistics.</summary>
-    public readonly record struct Outcome(long Steps, long VirtualMs, int Succeeded, int Reigns, int FullSyncs, int Lost);
+    public sealed record Outcome(long Steps, long VirtualMs, int Lost, IReadOnlyDictionary<string, int> Counts);
 
     /// <exception cref="SimulationException">An invariant did not hold.</exception>
     public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true)
@@ -29,8 +29,22 @@ internal static class Simulator
     private static Outcome RunOnce(ulong seed, Func<SimPlan, SimPlan>? change, bool records)
     {
         SimRandom random = new(seed);
-        SimPlan plan = SimPlan.Draw(random);
-        World world = new(seed, change?.Invoke(plan) ?? plan, random, records);
+        World? world = null;
+        try
+        {
+            SimPlan plan = SimPlan.Draw(random);
+            world = new World(seed, change?.Invoke(plan) ?? plan, random, records);
+            return Play(world);
+        }
+        finally
+        {
+            foreach (SimSilo silo in world?.Running.ToArray() ?? [])
+                silo.Stop();
+        }
+    }
+
+    private static Outcome Play(World world)
+    {
         new Nemesis(world).Begin();
         world.RunFor(world.Plan.ChaosMs);
         Calm(world);
@@ -49,16 +63,11 @@ internal static class Simulator
         }
 
         CheckRest(world);
-        Outcome outcome = new(
+        return new Outcome(
             world.Steps,
             world.NowMs,
-            world.Clients.Sum(client => client.Succeeded),
-            world.Oracles.Sum(oracle => oracle.Reigns),
-            world.Oracles.Sum(oracle => oracle.FullSyncs),
-            world.Plan.Shards - Alive(world).Count());
-        foreach (SimSilo silo in world.Running)
-            silo.Stop();
-        return outcome;
+            world.Plan.Shards - Alive(world).Count(),
+            world.Counts);
     }
 
     private static IEnumerable<int> Alive(World world) => Enumerable.Range(0, world.Plan.Shards).Where(shard => !Nemesis.IsLost(world, shard));

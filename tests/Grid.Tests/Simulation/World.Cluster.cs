@@ -13,9 +13,19 @@ internal sealed partial class World
 
     public SimSilo?[] Directory { get; }
 
-    public IEnumerable<SimSilo> Running => Silos.Concat(Zombies).Where(silo => silo.Up);
+    public List<SimSilo> Running { get; } = [];
 
-    public SimSilo? Find(string name) => Silos.Concat(Zombies).FirstOrDefault(silo => silo.Name == name);
+    /// <summary>The silo of a name, if it still runs.</summary>
+    public SimSilo? Find(string name)
+    {
+        foreach (SimSilo silo in Running)
+        {
+            if (silo.Name == name)
+                return silo;
+        }
+
+        return null;
+    }
 
     /// <summary>Starts a silo, or the next incarnation of one.</summary>
     public void Join(int index)
@@ -33,6 +43,7 @@ internal sealed partial class World
             Silos[index] = silo;
         else
             Silos.Add(silo);
+        Running.Add(silo);
         Note($"{silo.Name} joins");
         AnnounceMembership();
     }
@@ -45,6 +56,7 @@ internal sealed partial class World
         Note($"{silo.Name} crashes");
         silo.Stop();
         Zombies.Remove(silo);
+        Running.Remove(silo);
         for (int shard = 0; shard < Plan.Shards; shard++)
             Touch(shard);
         if (silo.DeclaredDead)
@@ -64,7 +76,7 @@ internal sealed partial class World
         AnnounceMembership();
         if (silo.Up)
         {
-            After(Random.Between(10, 1500) * 1000L, silo, () =>
+            After(Random.Between(10, 2500) * 1000L, silo, () =>
             {
                 Crash(silo);
                 After(Random.Between(100, 1000) * 1000L, null, () => Rejoin(silo));

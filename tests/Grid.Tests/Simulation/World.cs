@@ -14,6 +14,10 @@ internal sealed partial class World
 {
     private const long UnixEpochMs = 1_700_000_000_000;
 
+    private const long StepsMax = 500_000;
+
+    private static readonly PagePool SharedPages = new();
+
     private readonly PriorityQueue<Event, (long AtUs, long Order)> _events = new();
     private readonly SortedSet<int> _touched = [];
     private readonly Queue<string> _transcript = new();
@@ -41,7 +45,8 @@ internal sealed partial class World
 
     public SimRandom Random { get; }
 
-    public PagePool Pages { get; } = new();
+    /// <summary>One pool for all runs: what a run gives back the next one takes.</summary>
+    public PagePool Pages { get; } = SharedPages;
 
     public RecordStore Store { get; }
 
@@ -54,6 +59,11 @@ internal sealed partial class World
     public long NowMs => NowUs / 1000;
 
     public long Steps { get; private set; }
+
+    /// <summary>How often each kind of thing happened: what a run was good for.</summary>
+    public SortedDictionary<string, int> Counts { get; } = new(StringComparer.Ordinal);
+
+    public void Count(string what) => Counts[what] = Counts.GetValueOrDefault(what) + 1;
 
     /// <summary>True while things may go wrong by chance.</summary>
     public bool Chaos { get; set; } = true;
@@ -115,7 +125,8 @@ internal sealed partial class World
 
     private void Step(in Event next)
     {
-        Steps++;
+        if (++Steps > StepsMax)
+            throw Violation($"Invariant 12: the run does not come to rest within {StepsMax} steps");
         try
         {
             next.Action();

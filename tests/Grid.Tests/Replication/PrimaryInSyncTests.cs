@@ -1,0 +1,155 @@
+using Grid.Replication.Links;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+using Grid.Tests.Replication.Rigs;
+using Xunit;
+
+namespace Grid.Tests.Replication;
+
+/// <summary>The in-sync set changes by compare-and-set only, and all that the record may hold must acknowledge.</summary>
+public sealed class PrimaryInSyncTests
+{
+    [Fact]
+    public void A_member_that_joins_is_required_from_the_proposal_on()
+    {
+        PrimaryRig rig = new();
+        rig.Attach("b");
+        rig.Acknowledge("b");
+        Assert.NotNull(rig.Writing);
+        Ticket write = rig.Do(Op.Set("k"));
+        Assert.True(write.IsWaiting);
+        rig.Acknowledge("b");
+        Assert.False(write.IsWaiting);
+    }
+
+    [Fact]
+    public void A_member_that_leaves_is_required_until_the_record_is_known_to_have_let_it_go()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b");
+        rig.SilosAre("a");
+        Assert.Empty(rig.Writing!.Members);
+        Ticket write = rig.Do(Op.Set("k"));
+        Assert.True(write.IsWaiting);
+        rig.RecordLands();
+        Assert.False(write.IsWaiting);
+    }
+
+    [Fact]
+    public void A_replica_joins_only_once_it_has_all_that_is_committed_and_the_reigns_beginning()
+    {
+        PrimaryRig rig = new();
+        rig.Do(Op.Set("k"));
+        rig.Attach("b", change: request => request with { LogEnd = 1, Applied = 1 });
+        rig.Acknowledge("b", rig.Core.Committed - 1);
+        Assert.Null(rig.Writing);
+        rig.Acknowledge("b", rig.Core.Committed);
+        Assert.NotNull(rig.Writing);
+    }
+
+    [Fact]
+    public void Only_one_change_of_the_record_is_under_way_at_a_time()
+    {
+        PrimaryRig rig = new();
+        rig.Attach("b");
+        rig.Acknowledge("b");
+        ShardRecord first = rig.Writing!;
+        rig.Attach("c");
+        rig.Acknowledge("c");
+        Assert.Same(first, rig.Writing);
+        rig.RecordLands();
+        Assert.Equal(2, rig.Writing!.Members.Count());
+    }
+
+    [Fact]
+    public void A_record_of_a_higher_epoch_ends_the_reign()
+    {
+        PrimaryRig rig = new();
+        rig.Attach("b");
+        rig.Acknowledge("b");
+        rig.RecordIs(rig.Core.Record.WithPrimary(new CopyName("b", Guid.NewGuid()), 2, [], Guid.NewGuid()));
+        Assert.NotNull(rig.SteppedDown);
+    }
+
+    [Fact]
+    public void A_member_on_a_silo_that_lives_is_waited_for_as_long_as_the_time_out()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b");
+        rig.Core.OnLinkFailed("b", rig.Request("b").Attach, "broken", rig.Now);
+        rig.Wait(1900);
+        Assert.Null(rig.Writing);
+        rig.Wait(150);
+        Assert.Empty(rig.Writing!.Members);
+    }
+
+    [Fact]
+    public void A_member_that_attaches_time_and_again_but_never_acknowledges_leaves_the_set()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b");
+        Ticket write = rig.Do(Op.Set("k"));
+        for (int i = 0; i < 12; i++)
+        {
+            rig.Attach("b", change: request => request with { LogEnd = 1 });
+            rig.Wait(100);
+            rig.Core.OnLinkFailed("b", rig.Request("b").Attach, "broken again", rig.Now);
+            rig.Wait(100);
+        }
+
+        Assert.Empty(rig.Writing!.Members);
+        rig.RecordLands();
+        Assert.False(write.IsWaiting);
+    }
+
+    [Fact]
+    public void A_member_gets_a_full_sync_only_after_the_record_has_let_it_go()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b");
+        CopyName old = rig.CopyOn("b");
+        Assert.Equal(AttachAnswer.Accepted, rig.AttachEmpty("b"));
+        rig.Wait(400, "b");
+        Assert.Null(rig.Snapshot);
+        Assert.DoesNotContain(old, rig.Writing!.Members);
+        rig.RecordLands();
+        rig.Wait(200, "b");
+        Assert.Single(rig.Snapshot!.Members);
+    }
+
+    [Fact]
+    public void A_set_does_not_grow_beyond_the_copies_wanted()
+    {
+        PrimaryRig rig = new(new PrimaryOptions { Replicas = 1 });
+        rig.Attach("b");
+        rig.Attach("c");
+        rig.Acknowledge("b");
+        rig.Acknowledge("c");
+        Assert.Single(rig.Writing!.Members);
+        rig.RecordLands();
+        Assert.Null(rig.Writing);
+        rig.Wait(50, "b", "c");
+        Assert.Equal(["b"], rig.Core.Links.Select(link => link.Silo));
+    }
+
+    [Fact]
+    public void Members_sure_are_those_that_every_possible_set_names()
+    {
+        PrimaryRig rig = new(new PrimaryOptions { Replicas = 2, MinInSync = 1 });
+        rig.Attach("b");
+        rig.Acknowledge("b");
+        Assert.Equal(Formats.Operations.OperationStatus.NotEnoughReplicas, rig.Do(Op.Set("k")).Done.Only.Status);
+        rig.RecordLands();
+        Assert.True(rig.Do(Op.Set("k")).IsWaiting);
+    }
+
+    [Fact]
+    public void Nothing_that_a_required_member_lacks_leaves_the_log()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1, BacklogBytesMax = 1000 }).With("b");
+        long held = rig.Core.LogEnd;
+        for (int i = 0; i < 100; i++)
+            rig.Do(Op.Set($"k{i}", new string('v', 2000)));
+        rig.Wait(100, "b");
+        Assert.True(rig.Copy.Log.FirstOffset <= held + 1);
+        rig.Acknowledge("b");
+        rig.Wait(50, "b");
+        Assert.True(rig.Copy.Log.FirstOffset > held + 1);
+    }
+}
