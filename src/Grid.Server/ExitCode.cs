@@ -26,4 +26,7 @@ internal static class ExitCode
 internal sealed class CommandException(int exitCode, string message, Exception? cause = null) : Exception(message, cause)
 {
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>A failure for what a library refused, in the library's words.</summary>
+    public static CommandException Usage(ArgumentException refused) => new(Server.ExitCode.Usage, refused.Message.Split(" (Parameter '")[0], refused);
 }

@@ -6,6 +6,7 @@ using Grid.Server.Digests;
 using Grid.Server.Entries;
 using Grid.Server.Serving;
 using Grid.Server.Status;
+using Grid.Server.Terminals;
 using Grid.Server.Transfer;
 
 namespace Grid.Server;
@@ -13,8 +14,6 @@ namespace Grid.Server;
 /// <summary>The command line of <c>grid</c>: every verb, and how the process ends.</summary>
 internal static class GridCommand
 {
-    private static readonly TimeSpan InterruptTime = TimeSpan.FromSeconds(5);
-
     /// <summary>Parses and runs.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args)
@@ -25,15 +24,13 @@ internal static class GridCommand
         ParseResult parsed = Create(serve).Parse(args);
         if (parsed.Action is ParseErrorAction wrong)
             wrong.ShowHelp = false;
-        InvocationConfiguration invocation = new()
-        {
-            EnableDefaultExceptionHandler = false,
-            // A silo stops by itself on SIGTERM and Ctrl-C, in its own time.
-            ProcessTerminationTimeout = parsed.CommandResult.Command == serve ? null : InterruptTime,
-        };
+        InvocationConfiguration invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+
+        // A silo stops by itself on SIGTERM and Ctrl-C, in its own time.
+        using Interruption? interruption = parsed.CommandResult.Command == serve ? null : new Interruption();
         try
         {
-            int code = await parsed.InvokeAsync(invocation);
+            int code = await parsed.InvokeAsync(invocation, interruption?.Token ?? CancellationToken.None);
             return parsed.Action is ParseErrorAction ? ExitCode.Usage : code;
         }
         catch (CommandException expected)

@@ -56,7 +56,7 @@ internal static class BenchVerb
             }
             catch (ArgumentException outside)
             {
-                throw new CommandException(ExitCode.Usage, outside.Message, outside);
+                throw CommandException.Usage(outside);
             }
 
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);

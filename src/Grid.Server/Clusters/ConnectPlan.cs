@@ -20,7 +20,7 @@ internal sealed record ConnectPlan
     public required bool Verbose { get; init; }
 
     /// <summary>The cluster in words, for messages.</summary>
-    public string Target => Gateways.Count > 0 ? string.Join(", ", Gateways) : $"the gateways that Redis ({RedisConnection}) knows of cluster '{ClusterId}'";
+    public string Target => Gateways.Count > 0 ? string.Join(", ", Gateways) : $"the gateways that Redis ({RedisSettings.Servers(RedisConnection)}) knows of cluster '{ClusterId}'";
 
     public static ConnectPlan Make(ServerSettings settings, IReadOnlyCollection<string> gateways, TimeSpan timeout, bool verbose)
     {

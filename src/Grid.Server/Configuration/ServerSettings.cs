@@ -103,6 +103,8 @@ internal sealed class ServerSettings
 
         if (clustering.Provider == ClusteringProvider.Redis && string.IsNullOrWhiteSpace(clustering.ConnectionString))
             errors.Add("Clustering:ConnectionString is empty; with Clustering:Provider Redis it names the server, for instance 127.0.0.1:6379.");
+        else if (clustering.Provider == ClusteringProvider.Redis && RedisSettings.TryParse(clustering.ConnectionString) is null)
+            errors.Add("Clustering:ConnectionString cannot be read; HOST:PORT, then settings behind commas, is expected, for instance 127.0.0.1:6379,password=....");
         if (errors.Count > 0)
             throw Wrong(errors);
         return new ServerSettings

@@ -33,7 +33,7 @@ internal sealed class EntryOptions
         }
         catch (ArgumentException outside)
         {
-            throw new CommandException(ExitCode.Usage, outside.Message, outside);
+            throw CommandException.Usage(outside);
         }
     }
 }

@@ -7,7 +7,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using StackExchange.Redis;
 
 namespace Grid.Server.Serving;
 
@@ -24,6 +23,8 @@ internal static partial class SiloProcess
     {
         CheckPortIsFree("Silo:SiloPort", "--silo-port", settings.Address, settings.Silo.SiloPort);
         CheckPortIsFree("Silo:GatewayPort", "--gateway-port", settings.Address, settings.Silo.GatewayPort);
+        if (settings.Clustering.Provider == ClusteringProvider.Redis)
+            await RedisSettings.CheckAsync(settings.Clustering.ConnectionString);
         using IHost host = SiloHost.Build(settings);
         ILogger logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Grid.Server");
         foreach (string warning in settings.Warnings)
@@ -52,10 +53,6 @@ internal static partial class SiloProcess
         catch (OrleansConfigurationException wrong)
         {
             throw ServerSettings.Wrong([wrong.Message]);
-        }
-        catch (Exception failure) when (Root(failure) is RedisConnectionException or RedisTimeoutException)
-        {
-            throw new CommandException(ExitCode.Unreachable, $"Redis does not answer: {Root(failure).Message} Check Clustering:ConnectionString and that the server runs.", failure);
         }
         catch (Exception failure) when (Root(failure) is AddressInUseException or SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
         {

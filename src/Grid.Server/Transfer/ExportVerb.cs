@@ -69,7 +69,7 @@ internal static class ExportVerb
         }
         finally
         {
-            if (!whole)
+            if (!whole && File.Exists(temporary))
                 File.Delete(temporary);
         }
     }

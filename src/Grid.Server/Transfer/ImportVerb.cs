@@ -83,7 +83,7 @@ internal static class ImportVerb
         }
         catch (ArgumentException outside)
         {
-            throw new CommandException(ExitCode.Usage, outside.Message, outside);
+            throw CommandException.Usage(outside);
         }
     }
 

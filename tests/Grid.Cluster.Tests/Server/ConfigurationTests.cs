@@ -54,9 +54,10 @@ public sealed class ConfigurationTests
     [InlineData("Silo:ClusterId= ", "Silo:ClusterId is empty")]
     [InlineData("Clustering:FirstSilo=here", "Clustering:FirstSilo is 'here'; HOST:PORT")]
     [InlineData("Clustering:Provider=Redis", "Clustering:ConnectionString is empty")]
+    [InlineData("Clustering:Provider=Redis Clustering:ConnectionString=redis,nonsense=1", "Clustering:ConnectionString cannot be read")]
     public void A_wrong_value_is_refused_with_its_key_and_what_is_expected(string setting, string expected)
     {
-        CommandException refused = Assert.Throws<CommandException>(() => Read("{}", setting));
+        CommandException refused = Assert.Throws<CommandException>(() => Read("{}", setting.Split(" Clustering:", 2) is [string first, string second] ? [first, "Clustering:" + second] : [setting]));
 
         Assert.Equal(ExitCode.Usage, refused.ExitCode);
         Assert.Contains(expected, refused.Message);
