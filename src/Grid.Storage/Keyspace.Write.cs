@@ -19,17 +19,8 @@ public sealed partial class Keyspace
     {
         Check(key, value, expiryMs);
         KeyspaceContents contents = _contents ?? MakeContents();
-        if (contents.Index.Locate(key, hash, out SlotPlace place))
-        {
-            if (_store.HasSnapshots)
-                _store.KeepForSnapshots(this, contents, hash, place.Address);
-            contents.Overwrite(place, key, value, expiryMs, version);
-        }
-        else
-        {
-            contents.Insert(key, hash, place, value, expiryMs, version);
-        }
-
+        if (_store.HasSnapshots || !contents.TryRewrite(key, hash, value, expiryMs, version))
+            SetAnew(contents, key, hash, value, expiryMs, version);
         AfterMutation(contents, version);
     }
 
@@ -149,6 +140,21 @@ public sealed partial class Keyspace
         ArgumentOutOfRangeException.ThrowIfGreaterThan(keyLength, _keyBytesMax, "key");
         ArgumentOutOfRangeException.ThrowIfGreaterThan(valueLength, _valueBytesMax, "value");
         ArgumentOutOfRangeException.ThrowIfNegative(expiryMs);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SetAnew(KeyspaceContents contents, ReadOnlySpan<byte> key, ulong hash, ReadOnlySpan<byte> value, long expiryMs, ulong version)
+    {
+        if (contents.Index.Locate(key, hash, out SlotPlace place))
+        {
+            if (_store.HasSnapshots)
+                _store.KeepForSnapshots(this, contents, hash, place.Address);
+            contents.Overwrite(place, key, value, expiryMs, version);
+        }
+        else
+        {
+            contents.Insert(key, hash, place, value, expiryMs, version);
+        }
     }
 
     private KeyspaceContents MakeContents()

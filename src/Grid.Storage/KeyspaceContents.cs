@@ -12,8 +12,11 @@ namespace Grid.Storage;
 /// </summary>
 internal sealed class KeyspaceContents
 {
+    private readonly PagePool _pool;
+
     public KeyspaceContents(PagePool pool, SequenceStripes stripes)
     {
+        _pool = pool;
         Heap = new RecordHeap(pool);
         Index = new HashIndex(pool, Heap, stripes);
     }
@@ -47,6 +50,29 @@ internal sealed class KeyspaceContents
         return address;
     }
 
+    /// <summary>
+    /// The common overwrite: a record in a slot that stays the right size gets another value, expiry and version. Kept short, since the
+    /// processor overlaps the waits for memory of neighbouring operations only as far as it can look ahead.
+    /// </summary>
+    /// <returns>False, and nothing was done, if it is not that case.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe bool TryRewrite(ReadOnlySpan<byte> key, ulong hash, ReadOnlySpan<byte> value, long expiry, ulong version)
+    {
+        ulong address = Index.Find(key, hash, out ulong entry);
+        if (address == 0 || (address & RecordHeap.LargeBit) != 0)
+            return false;
+        byte* slot = _pool.At(address);
+        if (!Record.FitsSlotOf(slot, key.Length, value.Length, expiry != 0, out int oldValueLength))
+            return false;
+        Index.Enter(entry);
+        Record.RewriteSmall(slot, key.Length, value, expiry, version);
+        Index.Exit(entry);
+        ValueBytes += value.Length - oldValueLength;
+        if (expiry != 0)
+            Heap.NoteExpiry(address, expiry);
+        return true;
+    }
+
     /// <summary>Gives an entry another value, expiry and version, in place if its slot has the right size.</summary>
     /// <returns>The record's address, which may be a new one.</returns>
     public ulong Overwrite(in SlotPlace place, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiry, ulong version)
@@ -62,10 +88,7 @@ internal sealed class KeyspaceContents
             if (SizeClasses.For(old.Length) == SizeClasses.For(Record.SmallLength(key.Length, value.Length, expiry != 0)))
             {
                 Index.Enter(place);
-                if ((expiry != 0) == old.HasExpiry)
-                    Record.RewriteSmall(old, value, expiry, version);
-                else
-                    Record.WriteSmall(ref Heap.At(address), key, value, expiry, version);
+                Record.WriteSmall(ref Heap.At(address), key, value, expiry, version);
                 Index.Exit(place);
                 if (expiry != 0)
                     Heap.NoteExpiry(address, expiry);

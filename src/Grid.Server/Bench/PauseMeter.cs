@@ -10,13 +10,13 @@ namespace Grid.Server.Bench;
 /// </summary>
 internal sealed class PauseMeter
 {
-    private const int Kept = 64;
 
     private readonly long _started = Stopwatch.GetTimestamp();
-    private readonly List<(long Gap, bool Disturbed)> _longest = [];
     private long _last = Stopwatch.GetTimestamp();
     private readonly long _floor = Stopwatch.Frequency / 20_000;
     private long _disturbances = Disturbances();
+    private long _longest;
+    private long _longestDisturbed;
 
     /// <summary>Starts a gap now: what lies before is not measured.</summary>
     public void Reset()
@@ -42,8 +42,8 @@ internal sealed class PauseMeter
         var idle = new PauseMeter();
         while (Stopwatch.GetElapsedTime(idle._started) < ran)
             idle.Tick();
-        Report(report, $"longest: {name}", Longest(disturbed: false), Longest(disturbed: true));
-        Report(report, "  the same, idle loop of the same length", idle.Longest(disturbed: false), idle.Longest(disturbed: true));
+        Report(report, $"longest: {name}", Milliseconds(_longest), Milliseconds(_longestDisturbed));
+        Report(report, "  the same, idle loop of the same length", Milliseconds(idle._longest), Milliseconds(idle._longestDisturbed));
     }
 
     private static void Report(Action<StorageBenchResult> report, string name, double undisturbed, double disturbed)
@@ -52,21 +52,16 @@ internal sealed class PauseMeter
         report(new StorageBenchResult("  when the thread was interrupted", "ms", disturbed, disturbed));
     }
 
-    private double Longest(bool disturbed) =>
-        _longest.Where(entry => entry.Disturbed == disturbed).Select(entry => entry.Gap).DefaultIfEmpty().Max() * 1e3 / Stopwatch.Frequency;
+    private static double Milliseconds(long ticks) => ticks * 1e3 / Stopwatch.Frequency;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Note(long gap)
     {
         // A switch since the last long gap may be older than this one; it then errs for the disturbed, never for a long gap of our own twice.
         long disturbances = Disturbances();
-        _longest.Add((gap, disturbances != _disturbances));
+        ref long longest = ref disturbances == _disturbances ? ref _longest : ref _longestDisturbed;
+        longest = Math.Max(longest, gap);
         _disturbances = disturbances;
-        if (_longest.Count > Kept)
-        {
-            _longest.Sort((a, b) => b.Gap.CompareTo(a.Gap));
-            _longest.RemoveAt(Kept);
-        }
     }
 
     private static long Disturbances()

@@ -94,9 +94,13 @@ internal sealed unsafe partial class HashIndex
 
     /// <summary>The address of the record with this key, or 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Find(ReadOnlySpan<byte> key, ulong hash)
+    public ulong Find(ReadOnlySpan<byte> key, ulong hash) => Find(key, hash, out _);
+
+    /// <summary>The address of the record with this key, or 0, and the segment that names it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Find(ReadOnlySpan<byte> key, ulong hash, out ulong entry)
     {
-        ulong entry = _directory[DirectoryIndex(hash, _depth)];
+        entry = _directory[DirectoryIndex(hash, _depth)];
         int depth = DepthOf(entry);
         ulong* page = PageAt(PageOf(entry));
         uint tag = Segment.Tag(hash, depth);
@@ -190,11 +194,19 @@ internal sealed unsafe partial class HashIndex
 
     /// <summary>Starts a change of the segment or of a record that it names.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Enter(in SlotPlace place) => _stripes.Enter(PageOf(place.Entry));
+    public void Enter(in SlotPlace place) => Enter(place.Entry);
+
+    /// <summary>Starts a change of a record that the segment names.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Enter(ulong entry) => _stripes.Enter(PageOf(entry));
 
     /// <summary>Ends the change.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Exit(in SlotPlace place) => _stripes.Exit(PageOf(place.Entry));
+    public void Exit(in SlotPlace place) => Exit(place.Entry);
+
+    /// <summary>Ends the change.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Exit(ulong entry) => _stripes.Exit(PageOf(entry));
 
     /// <summary>Takes the entry out.</summary>
     public void Remove(ulong hash, in SlotPlace place)

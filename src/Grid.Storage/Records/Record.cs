@@ -126,22 +126,35 @@ internal readonly unsafe ref struct Record
         value.CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref start, offset + key.Length), value.Length));
     }
 
-    /// <summary>Gives a slot's record another value, version and expiry, if it has one; the key stays where it is.</summary>
+    /// <summary>Whether the record in the slot, with another value but an expiry as before or none as before, asks for a slot of the same size.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void RewriteSmall(Record record, ReadOnlySpan<byte> value, long expiry, ulong version)
+    public static bool FitsSlotOf(byte* slot, int keyLength, int valueLength, bool expiry, out int oldValueLength)
     {
-        ref byte start = ref record._start;
-        int keyLength = (int)(record._meta & LengthMask);
-        int offset = SmallHeaderBytes;
-        Unsafe.WriteUnaligned(ref start, version);
-        Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, MetaOffset), (record._meta & ~(LengthMask << LengthBits)) | ((uint)value.Length << LengthBits));
-        if (record.HasExpiry)
+        uint meta = *(uint*)(slot + MetaOffset);
+        oldValueLength = (int)((meta >> LengthBits) & LengthMask);
+        if (((meta & ExpiryFlag) != 0) != expiry)
+            return false;
+        return oldValueLength == valueLength
+            || (!NeedsArray(keyLength, valueLength)
+                && Pages.SizeClasses.For(SmallLength(keyLength, oldValueLength, expiry)) == Pages.SizeClasses.For(SmallLength(keyLength, valueLength, expiry)));
+    }
+
+    /// <summary>Gives the record in the slot another value, version and, if it has one, expiry; the key stays where it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RewriteSmall(byte* slot, int keyLength, ReadOnlySpan<byte> value, long expiry, ulong version)
+    {
+        byte* body = slot + SmallHeaderBytes;
+        uint meta = (uint)keyLength | ((uint)value.Length << LengthBits) | LiveFlag;
+        if (expiry != 0)
         {
-            Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, SmallHeaderBytes), expiry);
-            offset += ExpiryBytes;
+            meta |= ExpiryFlag;
+            *(long*)body = expiry;
+            body += ExpiryBytes;
         }
 
-        value.CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref start, offset + keyLength), value.Length));
+        *(ulong*)slot = version;
+        *(uint*)(slot + MetaOffset) = meta;
+        value.CopyTo(new Span<byte>(body + keyLength, value.Length));
     }
 
     /// <summary>Writes a slot's record once more, there or elsewhere, with another expiry and version.</summary>
