@@ -1,0 +1,202 @@
+using Grid.Formats.Mutations;
+using Grid.Formats.Snapshots;
+using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Replication.Replica;
+using Grid.Tests.Replication.Rigs;
+using Xunit;
+
+namespace Grid.Tests.Replication;
+
+/// <summary>A snapshot is loaded beside the old data; only a whole one is ever seen.</summary>
+public sealed class ReplicaLoadTests
+{
+    private readonly ReplicaRig _rig = new ReplicaRig(new ReplicaOptions { KeptBytesMax = 1000 }).Attach();
+
+    [Theory]
+    [InlineData(SnapshotCodec.None)]
+    [InlineData(SnapshotCodec.Lz4)]
+    public void A_snapshot_in_pieces_becomes_the_copy_and_kept_mutations_follow(SnapshotCodec codec)
+    {
+        byte[] payload = ReplicaRig.Payload(10, codec);
+        _rig.Announce(5, 10, compressed: codec == SnapshotCodec.Lz4);
+        _rig.Piece(5, payload.AsSpan(0, 20));
+        _rig.Mutations(11, 2, committed: 11);
+        Assert.Equal(-1, _rig.Acknowledgements[^1].Offset);
+        Assert.Null(_rig.Value("k10"));
+        _rig.Piece(5, payload.AsSpan(20));
+        _rig.End(5, 9);
+        Assert.Equal((ReplicaPhase.Following, CopyState.Complete), (_rig.Core.Phase, _rig.Core.Copy.State));
+        Assert.Equal(12, _rig.Acknowledgements[^1].Offset);
+        Assert.Equal("v", _rig.Value("k11"));
+        Assert.Null(_rig.Value("k12"));
+        Assert.Equal(_rig.LastAttach.NextCopyId, _rig.Core.Copy.Name.CopyId);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Either_stream_may_be_ahead(bool snapshotFirst)
+    {
+        _rig.Announce(5, 3, onCommands: !snapshotFirst, onSnapshots: snapshotFirst);
+        _rig.Announce(5, 3, onCommands: snapshotFirst, onSnapshots: !snapshotFirst);
+        _rig.Piece(5, ReplicaRig.Payload(3));
+        _rig.End(5, 2);
+        Assert.Equal(3, _rig.Acknowledgements[^1].Offset);
+    }
+
+    [Fact]
+    public void A_snapshot_that_is_whole_before_the_command_stream_speaks_is_acknowledged_when_it_does()
+    {
+        _rig.Announce(5, 3, onCommands: false);
+        _rig.Piece(5, ReplicaRig.Payload(3));
+        _rig.End(5, 2);
+        Assert.Equal(ReplicaPhase.Following, _rig.Core.Phase);
+        _rig.Announce(5, 3, onSnapshots: false);
+        Assert.Equal(ReplicaPhase.Following, _rig.Core.Phase);
+        Assert.Equal(3, _rig.Acknowledgements[^1].Offset);
+        Assert.Single(_rig.Attaches);
+    }
+
+    [Fact]
+    public void A_loaded_copy_serves_nothing_before_it_knows_its_base_committed()
+    {
+        _rig.Load(5, 3);
+        Assert.False(_rig.Core.MayServe);
+        _rig.Heartbeat(committed: 3);
+        Assert.True(_rig.Core.MayServe);
+    }
+
+    [Fact]
+    public void A_lost_end_is_noticed_although_the_command_stream_lives()
+    {
+        _rig.Announce(5, 3);
+        _rig.Piece(5, ReplicaRig.Payload(3));
+        for (int i = 0; i < 25; i++)
+        {
+            _rig.Wait(100);
+            if (_rig.Core.Phase == ReplicaPhase.Loading)
+                _rig.Heartbeat(committed: 0);
+        }
+
+        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadFailed);
+        Assert.Equal(2, _rig.Attaches.Count);
+    }
+
+    [Fact]
+    public void A_missing_piece_is_a_broken_transfer_and_no_corruption()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            _rig.Announce(5, 3);
+            _rig.LosePiece(10);
+            _rig.Piece(5, ReplicaRig.Payload(3));
+            Assert.Equal(ReplicaPhase.Detached, _rig.Core.Phase);
+            AttachAgain();
+        }
+
+        Assert.False(_rig.Core.IsFaulted);
+        Assert.True(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+    }
+
+    [Fact]
+    public void Three_corrupt_payloads_in_a_row_ask_for_plaintext_and_a_good_one_ends_that()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.True(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+            byte[] payload = ReplicaRig.Payload(40, SnapshotCodec.Lz4);
+            payload[60] ^= 1;
+            _rig.Announce(5, 40, compressed: true);
+            _rig.Piece(5, payload);
+            Assert.Equal(ReplicaPhase.Detached, _rig.Core.Phase);
+            AttachAgain();
+        }
+
+        Assert.True(_rig.Core.IsFaulted);
+        Assert.False(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+        _rig.Load(6, 3);
+        Assert.False(_rig.Core.IsFaulted);
+    }
+
+    [Fact]
+    public void A_snapshot_cut_short_or_with_another_count_is_never_seen()
+    {
+        _rig.Announce(5, 10);
+        _rig.Piece(5, ReplicaRig.Payload(10).AsSpan(0, 100));
+        _rig.End(5, 9);
+        Assert.Empty(_rig.Installed);
+        AttachAgain();
+        _rig.Announce(6, 10);
+        _rig.Piece(6, ReplicaRig.Payload(10));
+        _rig.End(6, 8);
+        Assert.Empty(_rig.Installed);
+        Assert.Equal(CopyState.Empty, _rig.Core.Copy.State);
+    }
+
+    [Fact]
+    public void A_snapshot_of_another_base_than_announced_is_refused()
+    {
+        _rig.Announce(5, 9);
+        _rig.Piece(5, ReplicaRig.Payload(10));
+        Assert.Equal(ReplicaPhase.Detached, _rig.Core.Phase);
+    }
+
+    [Fact]
+    public void Kept_mutations_have_a_bound_and_waiting_at_it_is_told()
+    {
+        _rig.Announce(5, 3);
+        _rig.Mutations(4, 1, value: new string('v', 1200));
+        Assert.True(_rig.Core.IsSaturated);
+        int before = _rig.Acknowledgements.Count;
+        _rig.Wait(100);
+        Assert.True(_rig.Acknowledgements.Count > before);
+        Assert.True(_rig.Acknowledgements[^1].Kept > 1000);
+        _rig.Piece(5, ReplicaRig.Payload(3));
+        _rig.End(5, 2);
+        Assert.False(_rig.Core.IsSaturated);
+        Assert.Equal(4, _rig.Acknowledgements[^1].Offset);
+    }
+
+    [Fact]
+    public void A_saturated_load_whose_primary_died_ends_as_well()
+    {
+        _rig.Announce(5, 3);
+        _rig.Mutations(4, 1, value: new string('v', 1200));
+        _rig.Wait(2200);
+        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadFailed);
+    }
+
+    [Fact]
+    public void A_new_reign_drops_the_load_and_the_old_copy_is_untouched()
+    {
+        _rig.Load(5, 3);
+        ShardCopy old = _rig.Core.Copy;
+        _rig.Core.OnNewEpoch(2, _rig.Now);
+        _rig.Epoch = 2;
+        _rig.Accept();
+        _rig.Announce(6, 8, history: [new EpochStart(1, 1), new EpochStart(2, 8)]);
+        _rig.Mutations(9, 1, epoch: 2);
+        _rig.Core.OnNewEpoch(3, _rig.Now);
+        Assert.Same(old, _rig.Core.Copy);
+        Assert.Equal("v", _rig.Value("k3"));
+        Assert.Equal((3, true, 3L), (_rig.LastAttach.LogEnd, _rig.LastAttach.Complete, _rig.LastAttach.EpochSeen));
+    }
+
+    [Fact]
+    public void Pieces_of_another_snapshot_are_dropped()
+    {
+        _rig.Announce(5, 3);
+        _rig.Piece(99, ReplicaRig.Payload(3));
+        Assert.Equal(0, _rig.Core.Load!.WireBytes);
+        Assert.Equal(ReplicaPhase.Loading, _rig.Core.Phase);
+    }
+
+    private void AttachAgain()
+    {
+        int before = _rig.Attaches.Count;
+        while (_rig.Attaches.Count == before)
+            _rig.Wait(50);
+        _rig.Accept();
+    }
+}
