@@ -1,3 +1,4 @@
+using Grid.Formats.Operations;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
@@ -134,7 +135,7 @@ public sealed class PrimaryInSyncTests
         PrimaryRig rig = new(new PrimaryOptions { Replicas = 2, MinInSync = 1 });
         rig.Attach("b");
         rig.Acknowledge("b");
-        Assert.Equal(Formats.Operations.OperationStatus.NotEnoughReplicas, rig.Do(Op.Set("k")).Done.Only.Status);
+        Assert.Equal(OperationStatus.NotEnoughReplicas, rig.Do(Op.Set("k")).Done.Only.Status);
         rig.RecordLands();
         Assert.True(rig.Do(Op.Set("k")).IsWaiting);
     }

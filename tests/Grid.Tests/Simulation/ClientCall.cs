@@ -1,4 +1,5 @@
 using System.Text;
+using Grid.Formats.Binary;
 using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
 
@@ -55,7 +56,7 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
     public static List<SimResult> ReadResults(ReadOnlySpan<byte> reply)
     {
         ReplyHeader header = ReplyHeader.Read(reply);
-        Formats.Binary.SpanReader reader = new(reply[ReplyHeader.Length..]);
+        SpanReader reader = new(reply[ReplyHeader.Length..]);
         List<SimResult> results = [];
         for (int i = 0; i < header.Count; i++)
         {
