@@ -1,3 +1,4 @@
+using System.Net;
 using StackExchange.Redis;
 
 namespace Grid.Server.Configuration;
@@ -19,7 +20,7 @@ internal static class RedisSettings
     }
 
     /// <summary>The servers of a connection string, without what is secret in it.</summary>
-    public static string Servers(string connection) => string.Join(", ", ConfigurationOptions.Parse(connection).EndPoints.Select(Format.ToString));
+    public static string Servers(string connection) => string.Join(", ", ConfigurationOptions.Parse(connection).EndPoints.Select(static server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : server.ToString()));
 
     /// <summary>Looks whether the server answers, before Orleans fails late and at length.</summary>
     /// <exception cref="CommandException">It does not.</exception>
