@@ -36,6 +36,8 @@ public sealed unsafe class PagePool
     private readonly Lock _gate = new();
     private readonly List<SlabPages>[] _withFree = [[], [], [], [], []];
     private readonly int[] _wholeFree = new int[LargestPageLog2 - SmallestPageLog2 + 1];
+    private readonly int[] _slabsOfSize = new int[LargestPageLog2 - SmallestPageLog2 + 1];
+    private readonly int[] _freePages = new int[LargestPageLog2 - SmallestPageLog2 + 1];
     private readonly Stack<int> _unusedNumbers = new();
     private SlabPages?[] _pages = new SlabPages?[64];
     private Slab[] _slabs = new Slab[64];
@@ -72,6 +74,42 @@ public sealed unsafe class PagePool
     /// <summary>The table as readers on other threads see it.</summary>
     internal Slab[] SharedSlabs => Volatile.Read(ref _slabs);
 
+    /// <summary>
+    /// Makes a slab ready for each page size in use whose free pages would not fill half a one: allocated, backed by memory, on Linux by pages of 2 MiB. To be called
+    /// from a background thread every few dozen milliseconds, so that writers need not wait for the operating system: such a page alone can
+    /// take it several milliseconds. A pool that nobody prepares grows by pages of 4 KiB, some microseconds each, at the writers' cost.
+    /// </summary>
+    /// <returns>How many slabs were made.</returns>
+    public int Prepare()
+    {
+        int made = 0;
+        for (int size = 0; size < _slabsOfSize.Length; size++)
+        {
+            lock (_gate)
+            {
+                int pagesOfSlab = SlabBytes >> (size + SmallestPageLog2);
+                if (_slabsOfSize[size] == 0 || _freePages[size] >= pagesOfSlab / 2)
+                    continue;
+            }
+
+            byte[] data = MakeSlab();
+            HugePages.Back(data);
+            lock (_gate)
+            {
+                List<SlabPages> list = _withFree[size];
+                Link(list, AddSlab(size + SmallestPageLog2, data));
+                // In front: slabs already in use are filled first.
+                (list[0], list[^1]) = (list[^1], list[0]);
+                (list[0].ListIndex, list[^1].ListIndex) = (0, list.Count - 1);
+                _wholeFree[size]++;
+            }
+
+            made++;
+        }
+
+        return made;
+    }
+
     /// <summary>Gives back every slab that is wholly free, the ones kept at hand included.</summary>
     public void Trim()
     {
@@ -106,7 +144,7 @@ public sealed unsafe class PagePool
             SlabPages pages;
             if (list.Count == 0)
             {
-                pages = AddSlab(pageLog2);
+                pages = AddSlab(pageLog2, MakeSlab());
                 Link(list, pages);
             }
             else
@@ -117,6 +155,7 @@ public sealed unsafe class PagePool
             }
 
             int page = pages.Take();
+            _freePages[size]--;
             if (pages.Free == 0)
                 Unlink(list, pages);
             _rentedBytes += 1L << pageLog2;
@@ -133,6 +172,7 @@ public sealed unsafe class PagePool
             int size = pages.PageLog2 - SmallestPageLog2;
             pages.Put((int)((address & UnitMask) >> (pages.PageLog2 - UnitLog2)));
             _rentedBytes -= 1L << pages.PageLog2;
+            _freePages[size]++;
             if (pages.Free == 1)
                 Link(_withFree[size], pages);
             if (pages.Free < pages.Pages)
@@ -144,7 +184,7 @@ public sealed unsafe class PagePool
         }
     }
 
-    private SlabPages AddSlab(int pageLog2)
+    private SlabPages AddSlab(int pageLog2, byte[] data)
     {
         if (_unusedNumbers.TryPop(out int number) is false)
         {
@@ -155,9 +195,7 @@ public sealed unsafe class PagePool
                 GrowTables();
         }
 
-        byte[] data = GC.AllocateUninitializedArray<byte>(SlabBytes + CacheLineBytes, pinned: true);
         byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data));
-        HugePages.Advise(start, data.Length);
         int offset = (int)(-(nint)start & (CacheLineBytes - 1));
         var pages = new SlabPages(number, pageLog2);
         _pages[number] = pages;
@@ -170,8 +208,12 @@ public sealed unsafe class PagePool
             PageLog2 = pageLog2,
         };
         _slabCount++;
+        _slabsOfSize[pageLog2 - SmallestPageLog2]++;
+        _freePages[pageLog2 - SmallestPageLog2] += pages.Pages;
         return pages;
     }
+
+    private static byte[] MakeSlab() => GC.AllocateUninitializedArray<byte>(SlabBytes + CacheLineBytes, pinned: true);
 
     // Holders of pages on other threads may go on using the old table: entries never change while pages are held,
     // and whoever gets a page of a new slab got it under the lock, after the new table was published.
@@ -191,6 +233,8 @@ public sealed unsafe class PagePool
         _slabs[pages.Slab] = default;
         _unusedNumbers.Push(pages.Slab);
         _slabCount--;
+        _slabsOfSize[pages.PageLog2 - SmallestPageLog2]--;
+        _freePages[pages.PageLog2 - SmallestPageLog2] -= pages.Pages;
     }
 
     private static void Link(List<SlabPages> list, SlabPages pages)

@@ -62,6 +62,29 @@ public sealed class PagePoolTests
     }
 
     [Fact]
+    public void A_slab_is_prepared_where_half_a_one_is_left_and_taken_last()
+    {
+        var pool = new PagePool();
+        Assert.Equal(0, pool.Prepare());
+        int perSlab = PagePool.SlabBytes >> PagePool.LargestPageLog2;
+        ulong small = pool.Rent(PagePool.SmallestPageLog2);
+        var pages = Enumerable.Range(0, perSlab * 2 / 3).Select(_ => pool.Rent(PagePool.LargestPageLog2)).ToList();
+        Assert.Equal(1, pool.Prepare());
+        Assert.Equal(0, pool.Prepare());
+        Assert.Equal(3L * PagePool.SlabBytes, pool.SlabBytesHeld);
+        // The slab in use is filled first; only the last page comes from the prepared one.
+        while (pages.Count <= perSlab)
+            pages.Add(pool.Rent(PagePool.LargestPageLog2));
+        Assert.Equal(perSlab, pages.Count(p => p >> PagePool.SlabUnitsLog2 == pages[0] >> PagePool.SlabUnitsLog2));
+        Assert.Equal(3L * PagePool.SlabBytes, pool.SlabBytesHeld);
+        Assert.Equal(0, pool.Prepare());
+        pages.ForEach(pool.Return);
+        pool.Return(small);
+        pool.Trim();
+        Assert.Equal(0, pool.SlabBytesHeld);
+    }
+
+    [Fact]
     public void Many_threads_may_rent_and_return()
     {
         var pool = new PagePool();
