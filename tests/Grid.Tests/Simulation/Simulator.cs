@@ -126,6 +126,6 @@ internal static class Simulator
                 return $"{member} has applied {copy?.Applied} of {primary.Core.LogEnd}";
         }
 
-        return null;
+        return primary.Core.Links.Count() == record.Members.Count() ? null : "a surplus replica is still linked";
     }
 }
