@@ -71,7 +71,7 @@ internal sealed class SimClient
             case BatchStatus.ResendFrom:
                 call.UnderWay--;
                 // The missing one and this one, not all behind the hole: each of those gets an answer of its own, and would multiply.
-                if (session.Outstanding.Find(missing => missing.Number == header.Argument) is { } first && first != call && !first.Rejected && _world.NowMs - first.SentAtMs > 50)
+                if (session.Outstanding.Find(missing => missing.Number == header.Argument) is { } first && first != call && !first.Rejected && _world.NowMs - first.SentAtMs > 10)
                     Transmit(first);
                 Transmit(call);
                 break;
