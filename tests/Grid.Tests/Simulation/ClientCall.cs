@@ -38,6 +38,8 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
     /// <summary>Known not to have been applied: to be sent again.</summary>
     public bool Rejected { get; set; }
 
+    public long SentAtMs { get; set; }
+
     /// <summary>Tries whose fate is not known.</summary>
     public int UnderWay { get; set; }
 

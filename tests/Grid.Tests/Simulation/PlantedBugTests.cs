@@ -7,7 +7,7 @@ namespace Grid.Tests.Simulation;
 public sealed class PlantedBugTests(ITestOutputHelper output)
 {
     /// <summary>Seeds within which a mistake must show: a fraction of what the simulation's own test runs.</summary>
-    private const int SeedsMax = 250;
+    private const int SeedsMax = 300;
 
     public static TheoryData<string> Mistakes =>
         [.. Enum.GetNames<PlantedBug>().Where(name => name != nameof(PlantedBug.None))];

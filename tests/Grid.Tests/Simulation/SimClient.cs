@@ -70,8 +70,10 @@ internal sealed class SimClient
                 break;
             case BatchStatus.ResendFrom:
                 call.UnderWay--;
-                foreach (ClientCall late in session.Outstanding.Where(late => late.Number >= header.Argument && !late.Rejected).ToArray())
-                    Transmit(late);
+                // The missing one and this one, not all behind the hole: each of those gets an answer of its own, and would multiply.
+                if (session.Outstanding.Find(missing => missing.Number == header.Argument) is { } first && first != call && !first.Rejected && _world.NowMs - first.SentAtMs > 10)
+                    Transmit(first);
+                Transmit(call);
                 break;
             case BatchStatus.Malformed:
                 throw _world.Violation($"{call} was called malformed: {ReplyHeader.ReadMessage(reply)}");
@@ -136,6 +138,7 @@ internal sealed class SimClient
     {
         Session session = _sessions[call.Shard];
         call.UnderWay++;
+        call.SentAtMs = _world.NowMs;
         call.AcknowledgedBelow = _unordered || session.Outstanding.Count == 0 ? 0 : session.Outstanding.Min(other => other.Number);
         long number = call.Number, epoch = call.Epoch;
         byte[] request = call.Render();

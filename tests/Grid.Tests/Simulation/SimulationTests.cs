@@ -8,7 +8,7 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private const int SeedsInCi = 150;
+    private const int SeedsInCi = 120;
 
     [Fact]
     public void Whatever_goes_wrong_no_acknowledged_write_is_lost_and_all_copies_end_equal()

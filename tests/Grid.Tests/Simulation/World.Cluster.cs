@@ -101,7 +101,12 @@ internal sealed partial class World
         After(CallDelayUs(to), to, arrives);
     }
 
-    public long CallDelayUs(SimSilo? to) => (50 + Random.Below(Plan.CallDelayUsMax)) * (to?.SlowFactor ?? 1);
+    /// <summary>Mostly short; now and then a call is stuck for long, and overtaken by all behind it.</summary>
+    public long CallDelayUs(SimSilo? to)
+    {
+        long stuck = Chaos && Random.Chance(0.01) ? Random.Below(400_000) : 0;
+        return stuck + ((50 + Random.Below(Plan.CallDelayUsMax)) * (to?.SlowFactor ?? 1));
+    }
 
     /// <summary>A call to the primary of a shard, wherever the caller thinks that it is; fails if nothing is heard.</summary>
     public void CallShard(SimSilo? from, SimSilo?[] known, int shard, long timeoutUs, Action<Slot, Action> arrives, Action fails)
