@@ -63,7 +63,7 @@ public sealed class ReplicaFollowTests
     [InlineData(70)]
     public void A_damaged_item_attaches_again_and_changes_nothing(int at)
     {
-        Formats.Buffers.PooledBuffer item = Formats.Buffers.PooledBuffer.Rent(200);
+        Grid.Formats.Buffers.PooledBuffer item = Grid.Formats.Buffers.PooledBuffer.Rent(200);
         new LinkItem(LinkItemKind.Mutations, _rig.LastAttach.Attach, 1, 1, 9, 1, 4, 1).Write(item);
         item.Write(ReplicaRig.Encode(4, 1));
         LinkItem.Seal(item);
