@@ -60,6 +60,8 @@ internal sealed class Takeover(Slot slot, Action over)
         ShardRecord shown = record;
         if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsAnyCopy))
             shown = record with { InSync = [.. record.InSync.Union(_polled.Select(copy => copy.Name))] };
+        else if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy))
+            shown = record with { InSync = [.. record.InSync.Union(_polled.Select(copy => copy.Name).Where(name => _world.Find(name.Silo)?.Slot(slot.Shard).Coming?.Name == name))] };
         TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, slot.Silo.Alive, slot.Silo.Alive);
         _world.Note($"{slot.Silo.Name} shard {slot.Shard}: {plan.Verdict} {plan.Silo} ({plan.Reason})");
         if (plan.Verdict == TakeoverVerdict.Reigned)
