@@ -1,5 +1,6 @@
 using System.Text;
 using Grid.Client;
+using Grid.Formats;
 using Grid.Formats.Buffers;
 using Grid.Formats.Rdb;
 using Grid.Formats.Vcs;
@@ -116,6 +117,12 @@ internal sealed class RdbImport : IRdbHandler, IDisposable
             frame.ValidateEnd([]);
             _reader.Complete();
             await DrainAsync(0, 0);
+        }
+        catch (PayloadException)
+        {
+            // What came before the damage is as good as in a whole file.
+            await DrainAsync(0, 0);
+            throw;
         }
         catch
         {
