@@ -6,7 +6,7 @@ using Orleans.Concurrency;
 namespace Grid.Silo.Grains;
 
 /// <summary>A keyspace by plain grain calls: a thin worker over the silo's own <see cref="IGrid"/>.</summary>
-[StatelessWorker]
+[GrainType("grid-keyspace"), StatelessWorker]
 [Reentrant]
 internal sealed class KeyspaceGrain(IGrid grid) : Grain, IKeyspaceGrain
 {

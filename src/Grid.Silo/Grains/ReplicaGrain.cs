@@ -22,7 +22,7 @@ namespace Grid.Silo.Grains;
 /// The copy lives in the silo's copy host. When a primary takes it over in place, this grain finds its token void and
 /// goes; when the shard wants a replica here again, it is told to follow and takes the copy anew.
 /// </remarks>
-[SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
+[GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
 internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)

@@ -27,7 +27,7 @@ namespace Grid.Silo.Grains;
 /// Every call of the state machine runs on the grain's turn, under the copy's gate; what a call caused is carried out
 /// behind it. The single activation of a grain is no safety argument: the owner token of the copy and the epoch are.
 /// </remarks>
-[ShardPlacement, Reentrant, KeepAlive, Immovable]
+[GrainType("grid-shard"), ShardPlacement, Reentrant, KeepAlive, Immovable]
 internal sealed partial class ShardGrain(
     CopyHost host,
     ShardRecordStore records,
