@@ -19,7 +19,8 @@ namespace Grid.Silo.Snapshots;
 /// </remarks>
 internal sealed class SnapshotSender
 {
-    private const int SliceEntries = 1024;
+    // With cold caches an entry costs up to 1.5 us: a slice stays within 0.5 ms of the primary's time.
+    private const int SliceEntries = 256;
     private const int SliceBytes = 256 << 10;
 
     private readonly SnapshotPlan _plan;
