@@ -125,7 +125,7 @@ internal sealed partial class ShardGrain
         {
             if (!copy.IsOwnedBy(token))
                 return;
-            _primary = new ShardPrimary(copy, token, stored.Record, _options.ToPrimaryOptions(), SiloEntropy.Instance, this);
+            _primary = new ShardPrimary(copy, token, stored.Record, settings.Current.ToPrimaryOptions(), SiloEntropy.Instance, this);
             hosted.Primary = _primary;
         }
 
