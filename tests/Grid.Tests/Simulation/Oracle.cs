@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
@@ -176,10 +177,10 @@ internal sealed partial class Oracle(World world, int shard)
     private static bool Holds(ShardCopy copy, LogPosition position) =>
         position.Offset == 0 || (copy.Log.EndOffset >= position.Offset && copy.History.EpochAt(position.Offset) == position.Epoch);
 
-    private void Require(bool condition, string broken)
+    private void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref BrokenText broken)
     {
-        if (!condition)
-            throw world.Violation($"Shard {shard}, invariant {broken}.");
+        if (!holds)
+            throw world.Violation($"Shard {shard}, invariant {broken.Take()}.");
     }
 
     private sealed class CopyCheck
