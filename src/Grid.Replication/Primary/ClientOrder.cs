@@ -45,9 +45,9 @@ internal sealed class ClientOrder(PrimaryOptions options)
         client.Next = Math.Max(client.Next, header.AcknowledgedBelow);
         if (header.Number < client.Next)
             return OrderVerdict.Stale;
-        if (header.Number == client.Next)
+        if (header.Number == client.Next || options.Planted.HasFlag(PlantedBug.ExecutesOutOfOrder))
         {
-            client.Next++;
+            client.Next = header.Number + 1;
             return OrderVerdict.Execute;
         }
 
@@ -93,7 +93,7 @@ internal sealed class ClientOrder(PrimaryOptions options)
     /// <summary>Gives back the batches that have waited behind a hole for too long.</summary>
     public void RefuseOverdue(long nowMs, Action<object, long> refuse)
     {
-        if (_clientsWithHole == 0)
+        if (_clientsWithHole == 0 || options.Planted.HasFlag(PlantedBug.NeverAsksToResend))
             return;
         foreach (Client client in _clients.Values)
         {

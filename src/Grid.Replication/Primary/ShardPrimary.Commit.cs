@@ -17,11 +17,12 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns() || acknowledgement.Epoch != _epoch)
             return;
-        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || link.Attach != acknowledgement.Attach)
+        bool any = Plants(PlantedBug.CountsAnyAcknowledgement);
+        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || (link.Attach != acknowledgement.Attach && !any))
             return;
         link.HeardAtMs = now.MonotonicMs;
         link.KeptBytes = acknowledgement.Kept;
-        if (acknowledgement.Offset < 0 || link.Copy != acknowledgement.Copy || !link.Streams)
+        if (acknowledgement.Offset < 0 || (link.Copy != acknowledgement.Copy && !any) || !link.Streams)
             return;
         if (acknowledgement.Offset >= link.NextOffset)
         {
@@ -79,7 +80,7 @@ public sealed partial class ShardPrimary
 
     private void Release(in PendingReply pending, bool enoughInSync)
     {
-        if (!pending.NeedsReplicas || enoughInSync)
+        if (!pending.NeedsReplicas || enoughInSync || Plants(PlantedBug.IgnoresMinInSync))
         {
             _output.Reply(pending.Token, pending.Reply);
             return;

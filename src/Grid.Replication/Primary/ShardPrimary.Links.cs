@@ -33,7 +33,7 @@ public sealed partial class ShardPrimary
             return AttachAnswer.NotWanted;
         if (_links.TryGetValue(request.Copy.Silo, out PrimaryLink? old))
         {
-            if (old.Attach >= request.Attach)
+            if (old.Attach >= request.Attach && !Plants(PlantedBug.TakesOlderAttach))
                 return AttachAnswer.Later;
             EndLink(old, "the replica attached anew", now);
         }
@@ -79,12 +79,16 @@ public sealed partial class ShardPrimary
         common = 0;
         if (!request.Complete)
             return "the copy is not whole";
+        if (Plants(PlantedBug.AlwaysSyncsInFull))
+            return "a mistake was planted";
         if (request.Lineage != _record.Lineage)
             return "the copy belongs to another line of data";
         common = ShardHistory.CommonEnd(request.History, request.LogEnd, _copy.History.Starts, LogEnd);
+        if (Plants(PlantedBug.TrustsOffsetAlone))
+            common = Math.Min(request.LogEnd, LogEnd);
         if (common == 0 && request.LogEnd > 0)
             return $"no epoch of its history is known here (it ends at {request.LogEnd})";
-        if (common < request.Applied)
+        if (common < request.Applied && !Plants(PlantedBug.CutsAppliedData))
             return $"it has applied {request.Applied}, but shares the log only up to {common}";
         if (common < _copy.Log.FirstOffset - 1)
             return $"the backlog begins at {_copy.Log.FirstOffset}, behind {common}";
@@ -118,11 +122,11 @@ public sealed partial class ShardPrimary
     {
         if (!link.Streams)
             return;
-        while (link.NextOffset <= LogEnd && link.Unsent < _options.ItemsUnsentMax)
+        while (link.NextOffset <= LogEnd && (link.Unsent < _options.ItemsUnsentMax || Plants(PlantedBug.IgnoresUnsent)))
         {
             LogSlice slice = _copy.Log.Read(link.NextOffset, _options.ItemBytesMax);
             link.NextOffset += slice.Count;
-            Send(link, LinkItemKind.Mutations, slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
+            Send(link, LinkItemKind.Mutations, Plants(PlantedBug.StampsOwnEpoch) ? _epoch : slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
         }
     }
 
@@ -186,7 +190,8 @@ public sealed partial class ShardPrimary
         _output.AbandonLink(link.Silo);
         _output.Report(PrimaryEvent.LinkEnded, link.Silo, reason);
         ForgetLostCopies();
-        if (link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId && !_links.Values.Any(other => other.Phase == LinkPhase.Syncing && other.SnapshotId == _snapshotId))
+        bool needed = _links.Values.Any(other => other.Phase == LinkPhase.Syncing && other.SnapshotId == _snapshotId) && !Plants(PlantedBug.EndsSnapshotForAll);
+        if (link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId && !needed)
             _output.CancelSnapshot(_snapshotId);
     }
 
@@ -209,7 +214,7 @@ public sealed partial class ShardPrimary
         long needed = Plants(PlantedBug.DropsUnacknowledged) ? LogEnd + 1 : _committed + 1;
         foreach (PrimaryLink link in _links.Values)
         {
-            if (link.Streams)
+            if (link.Streams && !Plants(PlantedBug.UnpinsLinks))
                 needed = Math.Min(needed, link.NextOffset);
         }
 
@@ -222,7 +227,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool HasRoom(Instant now)
     {
-        if (_copy.Log.Bytes <= _options.BacklogBytesMax + _options.UncommittedBytesMax)
+        if (_copy.Log.Bytes <= _options.BacklogBytesMax + _options.UncommittedBytesMax || Plants(PlantedBug.NeverRefusesWrites))
             return true;
         TrimLog();
         while (_copy.Log.Bytes > _options.BacklogBytesMax + _options.UncommittedBytesMax)

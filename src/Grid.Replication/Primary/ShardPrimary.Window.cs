@@ -38,7 +38,7 @@ public sealed partial class ShardPrimary
     {
         link.Phase = LinkPhase.Waiting;
         link.EnteredWindow = _windowEntries++;
-        if (_windowClosesAtMs == long.MaxValue)
+        if (_windowClosesAtMs == long.MaxValue || Plants(PlantedBug.ExtendsWindow))
         {
             _windowClosesAtMs = now.MonotonicMs + _options.SyncWindowMs;
             _firstCapabilities = link.Request.Capabilities;
@@ -57,14 +57,14 @@ public sealed partial class ShardPrimary
         if (!full && now.MonotonicMs < _windowClosesAtMs)
             return;
         _windowClosesAtMs = long.MaxValue;
-        if (full && cohort.Count > _options.MaxCohort)
+        if (full && cohort.Count > _options.MaxCohort && !Plants(PlantedBug.IgnoresMaxCohort))
         {
             // Those too many have waited their time already: theirs is the next snapshot.
             cohort.RemoveRange(_options.MaxCohort, cohort.Count - _options.MaxCohort);
             _windowClosesAtMs = now.MonotonicMs;
         }
 
-        if (cohort.Count > 0)
+        if (cohort.Count > 0 || Plants(PlantedBug.SnapshotsForNobody))
             BeginSnapshot(cohort, now);
     }
 
@@ -94,7 +94,7 @@ public sealed partial class ShardPrimary
         }
 
         _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), $"{why}; base {at}");
-        SyncAnnouncement announcement = new(_snapshotId, at.Offset, compressed, _record.Lineage, [.. _copy.History.Starts]);
+        SyncAnnouncement announcement = new(_snapshotId, at.Offset, compressed, _record.Lineage, Plants(PlantedBug.ForgetsHistory) ? [] : [.. _copy.History.Starts]);
         _output.BeginSnapshot(new SnapshotPlan(announcement, at.Epoch, _scan, members));
         foreach (PrimaryLink link in cohort)
             Send(link, announcement.ToItem(link.Attach, link.Sequence++, _epoch, _committed), now);
@@ -103,7 +103,7 @@ public sealed partial class ShardPrimary
     /// <summary>The replicas are not left waiting for a snapshot that will never end: they attach again, after their backoff.</summary>
     private void GiveUpSnapshotThatKeepsTooMuch(Instant now)
     {
-        if (_scan is null || _scan.KeptBytes <= _options.SnapshotKeptBytesMax)
+        if (_scan is null || _scan.KeptBytes <= _options.SnapshotKeptBytesMax || Plants(PlantedBug.NeverGivesUpSnapshot))
             return;
         _output.Report(PrimaryEvent.SnapshotGivenUp, _copy.Name.Silo, $"it keeps {_scan.KeptBytes} bytes of entries written meanwhile, more than {_options.SnapshotKeptBytesMax}");
         _scan = null;

@@ -32,9 +32,11 @@ public sealed partial class ShardReplica
     private bool Accepts(in LinkItem item, Instant now)
     {
         bool stale = item.Epoch < Copy.EpochSeen && !Plants(PlantedBug.AcceptsStaleEpoch);
-        if (item.Attach != _attach || stale || item.Sequence < _nextSequence)
+        if ((item.Attach != _attach && !Plants(PlantedBug.TakesStaleItems)) || stale)
             return false;
-        if (Plants(PlantedBug.IgnoresGap))
+        if (item.Sequence < _nextSequence && !Plants(PlantedBug.TakesRepeatedItems))
+            return false;
+        if (Plants(PlantedBug.IgnoresGap | PlantedBug.TakesStaleItems | PlantedBug.TakesRepeatedItems))
             _nextSequence = item.Sequence;
         if (item.Sequence > _nextSequence)
         {
@@ -80,7 +82,7 @@ public sealed partial class ShardReplica
 
     private void TakeContinue(long common, long committed)
     {
-        if (common > Copy.Log.EndOffset || common < Copy.Applied)
+        if (common > Copy.Log.EndOffset || (common < Copy.Applied && !Plants(PlantedBug.CutsAppliedData)))
             throw new MalformedException($"Asked to go on behind {common} with a log that ends at {Copy.Log.EndOffset} and {Copy.Applied} applied.");
         if (common < Copy.Log.EndOffset)
             _output.Report(ReplicaEvent.TailCut, $"mutations {common + 1} to {Copy.Log.EndOffset} were never committed");
@@ -96,7 +98,7 @@ public sealed partial class ShardReplica
     private void TakeMutations(LogSlice slice, long committed)
     {
         ShardCopy target = _loading ?? Copy;
-        if (Plants(PlantedBug.IgnoresGap))
+        if (Plants(PlantedBug.IgnoresGap | PlantedBug.TakesRepeatedItems))
             slice = new LogSlice { Epoch = slice.Epoch, FirstOffset = target.Log.EndOffset + 1, Count = slice.Count, Bytes = slice.Bytes };
         if (slice.FirstOffset != target.Log.EndOffset + 1)
             throw new MalformedException($"Mutations from {slice.FirstOffset} on do not follow {target.Log.EndOffset}.");

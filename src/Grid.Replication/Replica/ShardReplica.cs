@@ -95,10 +95,10 @@ public sealed partial class ShardReplica : IDisposable
     /// True while the mutations kept during a load have reached their bound: the caller lets the command stream wait,
     /// which pushes back on the primary, until it is false again.
     /// </summary>
-    public bool IsSaturated => _loading is not null && _loading.Log.Bytes >= _options.KeptBytesMax;
+    public bool IsSaturated => _loading is not null && _loading.Log.Bytes >= _options.KeptBytesMax && !Plants(PlantedBug.NeverSaturates);
 
     /// <summary>True when what the copy holds may be served: it is whole, and all that a loaded one holds is committed.</summary>
-    public bool MayServe => Copy.State == CopyState.Complete && Copy.CommittedSeen >= Copy.Applied;
+    public bool MayServe => Copy.State == CopyState.Complete && (Copy.CommittedSeen >= Copy.Applied || Plants(PlantedBug.ServesLoadedAtOnce));
 
     /// <summary>The primary asks for this replica, or says that it reigns now: attach at once.</summary>
     public void Follow(Instant now)
@@ -162,7 +162,8 @@ public sealed partial class ShardReplica : IDisposable
         if (IsSaturated)
         {
             // Nothing is taken from the command stream now: this word says that it is back-pressure, not death.
-            Acknowledge(-1);
+            if (!Plants(PlantedBug.HidesBackPressure))
+                Acknowledge(-1);
             return;
         }
 
@@ -183,7 +184,7 @@ public sealed partial class ShardReplica : IDisposable
     /// <summary>True when a test has asked for this mistake.</summary>
     private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
 
-    private bool Owns() => Phase != ReplicaPhase.Dismissed && Copy.IsOwnedBy(_ownerToken);
+    private bool Owns() => Phase != ReplicaPhase.Dismissed && (Copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken));
 
     private void SendAttach(Instant now)
     {
@@ -196,7 +197,7 @@ public sealed partial class ShardReplica : IDisposable
         _loadedSnapshot = 0;
         _heardAtMs = now.MonotonicMs;
         _nextCopyId = _entropy.NextGuid();
-        ReplicaCapabilities capabilities = IsFaulted ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
+        ReplicaCapabilities capabilities = IsFaulted && !Plants(PlantedBug.NeverAsksForPlaintext) ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
         _output.Report(ReplicaEvent.Attaching, $"attach {_attach} from {Copy.Position}, applied {Copy.Applied}");
         _output.Attach(new AttachRequest
         {
@@ -219,6 +220,8 @@ public sealed partial class ShardReplica : IDisposable
     {
         Phase = ReplicaPhase.Detached;
         long pause = Math.Min((long)_options.BackoffMs << Math.Min(_failures, 16), _options.BackoffMaxMs);
+        if (Plants(PlantedBug.RetriesAtOnce))
+            pause = 0;
         _failures++;
         _attachAtMs = now.MonotonicMs + (pause / 2) + (long)(pause * _entropy.NextFraction() / 2);
     }
