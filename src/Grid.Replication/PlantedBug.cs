@@ -170,4 +170,10 @@ internal enum PlantedBug : long
 
     /// <summary>Batches wait behind a hole for ever.</summary>
     NeverAsksToResend = 1L << 50,
+
+    /// <summary>A client that is active is forgotten to make room for another.</summary>
+    ForgetsActiveClient = 1L << 51,
+
+    /// <summary>Any number of replies may wait for their commit.</summary>
+    NeverOverloaded = 1L << 52,
 }

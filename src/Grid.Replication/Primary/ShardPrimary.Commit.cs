@@ -12,6 +12,9 @@ public sealed partial class ShardPrimary
     private readonly PriorityQueue<PendingReply, (long Offset, long Order)> _waiting = new();
     private long _replyOrder;
 
+    /// <summary>Replies that wait for their commit.</summary>
+    internal int RepliesWaiting => _waiting.Count;
+
     /// <summary>A replica tells what its log holds.</summary>
     public void OnAcknowledged(Acknowledgement acknowledgement, Instant now)
     {

@@ -18,6 +18,8 @@ internal ref struct BrokenText
 
     public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
 
+    public void AppendFormatted<T>(T value, string format) => _text.AppendFormatted(value, format);
+
     public void AppendFormatted(object? value) => _text.AppendFormatted(value);
 
     public string Take() => _text.ToStringAndClear();
