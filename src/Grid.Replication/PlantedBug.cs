@@ -176,4 +176,18 @@ internal enum PlantedBug : long
 
     /// <summary>Any number of replies may wait for their commit.</summary>
     NeverOverloaded = 1L << 52,
+
+    // What came with both channels, disks and leases.
+
+    /// <summary>A link that is not required pins as much of the log as it likes.</summary>
+    PinsWithoutBound = 1L << 53,
+
+    /// <summary>A replica joins a saved snapshot that it cannot read.</summary>
+    JoinsUnreadableSnapshot = 1L << 54,
+
+    /// <summary>A replica believes that it is fresh although it has not applied what was committed.</summary>
+    TrustsAnyHeartbeat = 1L << 55,
+
+    /// <summary>A primary takes itself for the only one although its lease has run out.</summary>
+    TakesLeaseForGranted = 1L << 56,
 }

@@ -39,7 +39,8 @@ public static class GridSiloExtensions
 
         services.AddSingleton<PagePool>();
         services.AddSingleton<CopyHost>();
-        services.AddSingleton<SnapshotGate>();
+        services.AddSingleton<SyncPlaces>();
+        services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();
         services.AddSingleton<ShardRecordStore>();
         services.AddSingleton<ClusterBootstrap>();

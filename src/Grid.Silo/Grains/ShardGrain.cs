@@ -33,7 +33,8 @@ internal sealed partial class ShardGrain(
     ShardRecordStore records,
     ShardPolls polls,
     SiloMembership membership,
-    SnapshotGate snapshotGate,
+    SyncPlaces syncPlaces,
+    LeaseRenewals leases,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     IOptions<GridOptions> options,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable

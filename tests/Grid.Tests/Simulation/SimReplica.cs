@@ -33,11 +33,11 @@ internal sealed class SimReplica : IReplicaOutput
 
     private Instant Now => _world.Now(Silo);
 
-    public void Follow(long epoch) => Turn(() =>
+    public void Follow(long epoch, long endedAttach) => Turn(() =>
     {
         _told = true;
         Core.OnNewEpoch(epoch, Now);
-        Core.Follow(Now);
+        Core.Follow(endedAttach, Now);
         _told = false;
     });
 
@@ -110,12 +110,11 @@ internal sealed class SimReplica : IReplicaOutput
         return _slot.Coming = new ShardCopy(_slot.Shard, new CopyName(Silo.Name, id), _world.Pages);
     }
 
-    void IReplicaOutput.InstallCopy(ShardCopy loaded, ShardCopy old)
+    void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old)
     {
         _slot.Coming = null;
-        _slot.Copy = loaded;
+        _slot.Copy = next;
         old.Dispose();
-        _world.Oracles[_slot.Shard].OnLoaded(loaded);
     }
 
     void IReplicaOutput.Dismiss()
@@ -132,6 +131,8 @@ internal sealed class SimReplica : IReplicaOutput
     {
         if (what is ReplicaEvent.PartialResync or ReplicaEvent.LoadEnded)
             _attachesInRow = 0;
+        if (what == ReplicaEvent.LoadEnded)
+            _world.Oracles[_slot.Shard].OnLoaded(Core.Copy);
         _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
     }

@@ -131,7 +131,7 @@ internal sealed class Slot(SimSilo silo, int shard)
     }
 
     /// <summary>The primary asks for a replica here.</summary>
-    public void Follow(long epoch)
+    public void Follow(long epoch, long endedAttach)
     {
         Silo.World.Touch(Shard);
         if (Primary is not null || _activating)
@@ -143,7 +143,7 @@ internal sealed class Slot(SimSilo silo, int shard)
             StartReplica();
         }
 
-        Replica!.Follow(epoch);
+        Replica!.Follow(epoch, endedAttach);
     }
 
     /// <summary>The primary's activation is lost: calls find another one, turns of its own go on.</summary>
