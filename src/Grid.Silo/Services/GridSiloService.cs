@@ -1,8 +1,10 @@
+using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -18,12 +20,22 @@ internal sealed class GridSiloService(
     Orleans.Runtime.Silo silo,
     ILoggerFactory loggers,
     CopyHost host,
+    LocalShards shards,
+    SiloFront front,
+    SiloTransport transport,
     DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
 {
     private const int DigestSliceEntries = 2048;
     private const int DigestSliceBytes = 1 << 20;
 
     public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
+
+    public ValueTask<int[]> GetReignsAsync() => new(shards.Shards());
+
+    /// <summary>What does not belong here is passed on by plain calls, so that it cannot go in circles.</summary>
+    public ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle) => front.ExecuteAsync(bundle, transport.Plain);
+
+    public ValueTask<BatchBundle> CollectAsync(long ticket) => front.CollectAsync(ticket);
 
     /// <summary>The same answer for this silo itself.</summary>
     public static CopyPoll Poll(CopyHost host, int shard)

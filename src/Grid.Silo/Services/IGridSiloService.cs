@@ -1,3 +1,4 @@
+using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
@@ -14,6 +15,18 @@ internal interface IGridSiloService : IGrainService
     /// <summary>The silo's copy of a shard.</summary>
     [Alias("Poll")]
     ValueTask<CopyPoll> PollAsync(int shard);
+
+    /// <summary>The shards whose primaries are on the silo.</summary>
+    [Alias("GetReigns")]
+    ValueTask<int[]> GetReignsAsync();
+
+    /// <summary>As <see cref="IFrontGrain.ExecuteAsync"/>, for other silos.</summary>
+    [Alias("Execute")]
+    ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle);
+
+    /// <summary>As <see cref="IFrontGrain.CollectAsync"/>, for other silos.</summary>
+    [Alias("Collect")]
+    ValueTask<BatchBundle> CollectAsync(long ticket);
 
     /// <summary>All copies of the silo.</summary>
     [Alias("GetCopies")]
