@@ -12,8 +12,9 @@ namespace Grid.Silo.Fronts;
 /// <remarks>
 /// <para>
 /// When it answers. All replies are there: at once. All batches are executed and some replies are there, the first time: at once;
-/// these are reads, and those that are missing wait for a commit. Otherwise <see cref="PartialMs"/> after the call came if there
-/// are some, <see cref="EmptyMs"/> after it if there are none, so that the caller sees that the silo lives.
+/// these are reads, and those that are missing wait for a commit. Otherwise the first answer comes <see cref="PartialMs"/> after the
+/// call, be it with nothing, so that the caller's next bundle need not wait for a slow shard; a later one then if there is
+/// something, and after <see cref="EmptyMs"/> in any case, so that the caller sees that the silo lives.
 /// </para>
 /// <para>Thread-safe.</para>
 /// </remarks>
@@ -22,7 +23,7 @@ internal sealed class FrontCall : IValueTaskSource<BatchBundle>
     /// <summary>How long replies wait for others of their bundle, in milliseconds.</summary>
     public const int PartialMs = 5;
 
-    /// <summary>How long a call waits for the first reply, in milliseconds.</summary>
+    /// <summary>How long a call that collects waits for a reply, in milliseconds.</summary>
     public const int EmptyMs = 500;
 
     /// <summary>How long replies wait to be collected, in milliseconds.</summary>
@@ -38,7 +39,7 @@ internal sealed class FrontCall : IValueTaskSource<BatchBundle>
     private int _answered;
     private int _executed;
     private bool _waiting = true;
-    private bool _executionTold;
+    private bool _answeredOnce;
     private bool _over;
     private long _sinceMs;
 
@@ -92,7 +93,7 @@ internal sealed class FrontCall : IValueTaskSource<BatchBundle>
             long waited = nowMs - _sinceMs;
             if (_waiting)
             {
-                AnswerIf(waited >= (_ready.Count > 0 ? PartialMs : EmptyMs));
+                AnswerIf(waited >= (_ready.Count > 0 || !_answeredOnce ? PartialMs : EmptyMs));
                 return true;
             }
 
@@ -130,7 +131,7 @@ internal sealed class FrontCall : IValueTaskSource<BatchBundle>
         }
     }
 
-    private bool IsExecutedFirst() => !_executionTold && _executed == _count && _ready.Count > 0;
+    private bool IsExecutedFirst() => !_answeredOnce && _executed == _count && _ready.Count > 0;
 
     private void AnswerIf(bool due)
     {
@@ -138,7 +139,7 @@ internal sealed class FrontCall : IValueTaskSource<BatchBundle>
             return;
         BatchBundle ready = _ready;
         _waiting = false;
-        _executionTold = true;
+        _answeredOnce = true;
         _sinceMs = _calls.NowMs;
         if (_answered == _count)
         {

@@ -12,7 +12,7 @@ internal sealed class FrontGrain(SiloFront front, SiloTransport transport, Reign
     public ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle)
     {
         ArgumentNullException.ThrowIfNull(bundle);
-        return front.ExecuteAsync(bundle, transport);
+        return front.ExecuteAsync(bundle, transport.Relay);
     }
 
     public ValueTask<BatchBundle> CollectAsync(long ticket) => front.CollectAsync(ticket);

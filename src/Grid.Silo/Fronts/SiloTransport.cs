@@ -16,30 +16,35 @@ namespace Grid.Silo.Fronts;
 /// </summary>
 internal sealed class SiloTransport : IGridTransport
 {
+    /// <summary>
+    /// Bundles of clients' batches on their way to another silo. They come out of order, and what a batch waits for must never wait
+    /// behind it for a bundle to come back: so, unlike one client's own, they hardly wait for each other at all.
+    /// </summary>
+    private const int RelayedUnderWayMax = 256;
+
     private readonly LocalShards _shards;
-    private readonly IGridSiloServiceClient _silos;
-    private readonly BundlingTransport _bundling;
-    private readonly BundleSettings _settings;
-    private readonly MonotonicClock _clock;
-    private readonly Dictionary<string, BundleRoute> _routes = [];
+    private readonly SiloRoutes _own;
+    private readonly SiloRoutes _relayed;
 
     public SiloTransport(LocalShards shards, IGridSiloServiceClient silos, IGrainFactory grains, IOptions<GridClientOptions> options)
     {
         _shards = shards;
-        _silos = silos;
-        _settings = BundleSettings.From(options.Value);
-        _clock = new MonotonicClock(TimeProvider.System);
         Plain = new OrleansTransport(grains);
-        _bundling = new BundlingTransport(Plain);
+        BundleSettings settings = BundleSettings.From(options.Value);
+        _own = new SiloRoutes(silos, Plain, settings);
+        _relayed = new SiloRoutes(silos, Plain, settings with { UnderWayMax = settings.UnderWayMax == 0 ? 0 : RelayedUnderWayMax });
     }
 
     /// <summary>Plain grain calls only.</summary>
     public OrleansTransport Plain { get; }
 
+    /// <summary>For what clients of the cluster sent to this silo, and belongs on another.</summary>
+    public IShardTransport Relay => _relayed.Transport;
+
     public ValueTask<PooledBuffer> ExecuteAsync(int shard, PooledBuffer request)
     {
         if (_shards.Find(shard) is not { } inbox)
-            return _bundling.ExecuteAsync(shard, request);
+            return _own.Transport.ExecuteAsync(shard, request);
         PendingRequest pending = new(elsewhere: true);
         ValueTask<PooledBuffer> task = pending.Task;
         inbox.Post(new ShardWork(pending, request, default));
@@ -51,21 +56,41 @@ internal sealed class SiloTransport : IGridTransport
     /// <summary>Learns where the primaries are: for each shard its silo, null for none known and for this silo. One caller at a time.</summary>
     public void SetSilos(IReadOnlyList<string?> siloOfShard)
     {
-        if (_settings.UnderWayMax == 0)
+        _own.Set(siloOfShard);
+        _relayed.Set(siloOfShard);
+    }
+
+    public void Dispose()
+    {
+        _own.Set([]);
+        _relayed.Set([]);
+    }
+}
+
+/// <summary>A route to each other silo.</summary>
+internal sealed class SiloRoutes(IGridSiloServiceClient silos, IShardTransport plain, BundleSettings settings)
+{
+    private readonly MonotonicClock _clock = new(TimeProvider.System);
+    private readonly Dictionary<string, BundleRoute> _routes = [];
+
+    /// <summary>Bundles along the routes, plain calls where there is none.</summary>
+    public BundlingTransport Transport { get; } = new(plain);
+
+    public void Set(IReadOnlyList<string?> siloOfShard)
+    {
+        if (settings.UnderWayMax == 0)
             return;
         foreach (string gone in _routes.Where(route => route.Value.IsBroken || !siloOfShard.Contains(route.Key)).Select(static route => route.Key).ToArray())
             _routes.Remove(gone);
-        _bundling.Routes = [.. siloOfShard.Select(silo => silo is null ? null : RouteTo(silo))];
+        Transport.Routes = [.. siloOfShard.Select(silo => silo is null ? null : RouteTo(silo))];
     }
-
-    public void Dispose() => _bundling.Routes = [];
 
     private BundleRoute RouteTo(string silo)
     {
         if (!_routes.TryGetValue(silo, out BundleRoute? route))
         {
-            IBundleCarrier carrier = new ServiceCarrier(_silos.At(SiloAddress.FromParsableString(silo)));
-            _routes.Add(silo, route = new BundleRoute(carrier, Plain, _settings, ThreadPoolWorkQueue.Instance, _clock));
+            IBundleCarrier carrier = new ServiceCarrier(silos.At(SiloAddress.FromParsableString(silo)));
+            _routes.Add(silo, route = new BundleRoute(carrier, plain, settings, ThreadPoolWorkQueue.Instance, _clock));
         }
 
         return route;
