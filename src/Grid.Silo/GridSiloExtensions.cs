@@ -60,6 +60,7 @@ public static class GridSiloExtensions
         services.AddSingleton<SiloTransport>();
         services.AddSingleton<IGridTransport>(static sp => sp.GetRequiredService<SiloTransport>());
         services.AddSingleton<ReignMap>();
+        services.AddSingleton<AcknowledgementSender>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ReignMap>());
 
         services.AddGridClient();

@@ -3,6 +3,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
@@ -25,7 +26,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -131,7 +132,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
         if (_acknowledgement is { } acknowledgement)
         {
             _acknowledgement = null;
-            _ = _primary!.AcknowledgeAsync(AcknowledgeCall.From(acknowledgement));
+            acknowledgements.Send(AcknowledgeCall.From(acknowledgement));
         }
 
         if (!replica.IsSaturated)

@@ -67,6 +67,13 @@ internal sealed partial class ShardGrain
     {
         foreach (ShardWork work in all)
         {
+            if (work.Request is not null)
+                primary.Expect(work.Request);
+        }
+
+        primary.EndExpecting();
+        foreach (ShardWork work in all)
+        {
             if (work.Token is not null)
                 primary.Execute(work.Token, work.Request!, now);
             else

@@ -5,6 +5,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
+using Grid.Silo.Grains;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -23,6 +24,7 @@ internal sealed class GridSiloService(
     LocalShards shards,
     SiloFront front,
     SiloTransport transport,
+    IGrainFactory grains,
     DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
 {
     private const int DigestSliceEntries = 2048;
@@ -36,6 +38,20 @@ internal sealed class GridSiloService(
     public ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle) => front.ExecuteAsync(bundle, transport.Plain);
 
     public ValueTask<BatchBundle> CollectAsync(long ticket) => front.CollectAsync(ticket);
+
+    /// <summary>An acknowledgement for a primary that has left follows it as a grain call.</summary>
+    public ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements)
+    {
+        foreach (AcknowledgeCall acknowledgement in acknowledgements)
+        {
+            if (shards.Find(acknowledgement.Shard) is { } inbox)
+                inbox.Post(new ShardWork(null, null, acknowledgement));
+            else
+                _ = grains.GetGrain<IShardReplicationGrain>(acknowledgement.Shard).AcknowledgeAsync(acknowledgement);
+        }
+
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>The same answer for this silo itself.</summary>
     public static CopyPoll Poll(CopyHost host, int shard)

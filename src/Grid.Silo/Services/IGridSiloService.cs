@@ -4,6 +4,7 @@ using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Replication.Records;
 using Grid.Replication.Takeover;
+using Grid.Silo.Grains;
 using Orleans.Services;
 
 namespace Grid.Silo.Services;
@@ -27,6 +28,10 @@ internal interface IGridSiloService : IGrainService
     /// <summary>As <see cref="IFrontGrain.CollectAsync"/>, for other silos.</summary>
     [Alias("Collect")]
     ValueTask<BatchBundle> CollectAsync(long ticket);
+
+    /// <summary>Acknowledgements of replicas on the calling silo for primaries on this one.</summary>
+    [Alias("Acknowledge")]
+    ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements);
 
     /// <summary>All copies of the silo.</summary>
     [Alias("GetCopies")]
