@@ -3,6 +3,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, GridSettings settings, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -139,7 +140,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
         if (_acknowledgement is { } acknowledgement)
         {
             _acknowledgement = null;
-            _ = _primary!.AcknowledgeAsync(AcknowledgeCall.From(acknowledgement));
+            acknowledgements.Send(AcknowledgeCall.From(acknowledgement));
         }
 
         if (!replica.IsSaturated)

@@ -30,7 +30,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             _ = ReportSentLaterAsync(sending, silo, attach);
     }
 
-    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((PendingRequest)token).Complete(reply);
+    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((ReplyToken)token).Complete(reply);
 
     void IPrimaryOutput.WriteRecord(ShardRecord record) => _ = WriteRecordAsync(record);
 
@@ -76,6 +76,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         if (_downReason is null || _primary is null)
             return;
         LogSteppedDown(_shard, _primary.Epoch, _downReason);
+        CloseInbox(_downReason);
         if (_hosted?.Primary == _primary)
             _hosted!.Primary = null;
         _primary = null;
