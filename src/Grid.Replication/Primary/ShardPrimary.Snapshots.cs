@@ -76,7 +76,8 @@ public sealed partial class ShardPrimary
         _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, scan, members, _options.Transport, _options.Checksums));
         foreach (PrimaryLink link in cohort)
             BeginSync(link, _snapshot, now);
-        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}");
+        LastWindow = $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}";
+        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), LastWindow);
         if (!_snapshot.IsOnDisk)
         {
             foreach (PrimaryLink link in cohort)

@@ -2,6 +2,7 @@ using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
@@ -78,7 +79,7 @@ internal sealed class GridSiloService(
         {
             copies.Add(hosted.Use(copy => StatusOf(hosted, copy)));
             if (hosted.Primary is { IsDown: false } primary)
-                primaries.Add(hosted.Use(_ => new PrimaryView(hosted.Shard, primary.Epoch, primary.LogEnd, primary.Committed, [.. primary.Record.InSync.Select(copy => copy.Silo)])));
+                primaries.Add(hosted.Use(_ => ViewOf(hosted.Shard, primary)));
         }
 
         return new(new SiloCopies { Copies = copies, Primaries = primaries });
@@ -124,6 +125,30 @@ internal sealed class GridSiloService(
     public ValueTask<DevelopmentValue> ReadDevelopmentAsync(string key) => new(development.Read(key));
 
     public ValueTask<long> WriteDevelopmentAsync(string key, byte[]? value, long tag) => new(development.Write(key, value, tag));
+
+    private static PrimaryView ViewOf(int shard, ShardPrimary primary) => new(
+        shard,
+        primary.Epoch,
+        primary.LogEnd,
+        primary.Committed,
+        [.. primary.Record.InSync.Select(copy => copy.Silo)],
+        [.. primary.ViewLinks().Select(StatusOf)],
+        primary.LastWindow,
+        [.. primary.Laggards]);
+
+    private static LinkStatus StatusOf(LinkView link) => new()
+    {
+        Silo = link.Silo,
+        Phase = link.Phase.ToString(),
+        DualChannel = link.DualChannel,
+        Codec = link.Packed ? "lz4" : "plain",
+        RawBytes = link.RawBytes,
+        WireBytes = link.WireBytes,
+        BackingOff = link.BackingOff,
+        PinnedBytes = link.PinnedBytes,
+        PinBudgetBytes = link.PinBudgetBytes,
+        KeptBytes = link.KeptBytes,
+    };
 
     private static CopyStatus StatusOf(HostedCopy hosted, ShardCopy copy)
     {
