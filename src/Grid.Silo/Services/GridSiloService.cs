@@ -1,8 +1,11 @@
+using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
+using Grid.Silo.Grains;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -18,12 +21,37 @@ internal sealed class GridSiloService(
     Orleans.Runtime.Silo silo,
     ILoggerFactory loggers,
     CopyHost host,
+    LocalShards shards,
+    SiloFront front,
+    SiloTransport transport,
+    IGrainFactory grains,
     DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
 {
     private const int DigestSliceEntries = 2048;
     private const int DigestSliceBytes = 1 << 20;
 
     public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
+
+    public ValueTask<int[]> GetReignsAsync() => new(shards.Shards());
+
+    /// <summary>What does not belong here is passed on by plain calls, so that it cannot go in circles.</summary>
+    public ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle) => front.ExecuteAsync(bundle, transport.Plain);
+
+    public ValueTask<BatchBundle> CollectAsync(long ticket) => front.CollectAsync(ticket);
+
+    /// <summary>An acknowledgement for a primary that has left follows it as a grain call.</summary>
+    public ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements)
+    {
+        foreach (AcknowledgeCall acknowledgement in acknowledgements)
+        {
+            if (shards.Find(acknowledgement.Shard) is { } inbox)
+                inbox.Post(new ShardWork(null, null, acknowledgement));
+            else
+                _ = grains.GetGrain<IShardReplicationGrain>(acknowledgement.Shard).AcknowledgeAsync(acknowledgement);
+        }
+
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>The same answer for this silo itself.</summary>
     public static CopyPoll Poll(CopyHost host, int shard)
