@@ -8,6 +8,9 @@ namespace Grid.Tests.Simulation;
 /// <content>What primaries do: appends, commits, replies, snapshots.</content>
 internal sealed partial class Oracle
 {
+    /// <summary>A log is dropped chunk by chunk.</summary>
+    private const int ChunkBytes = 64 << 10;
+
     public void OnReignBegins(SimPrimary primary)
     {
         long epoch = primary.Core.Epoch;
@@ -39,7 +42,10 @@ internal sealed partial class Oracle
             CheckLink(primary, link);
         PrimaryOptions options = primary.Options;
         Require(primary.Copy.Log.FirstOffset <= Math.Max(core.Committed + 1, reign.LogBegan), $"11: the log begins at {primary.Copy.Log.FirstOffset}, behind the committed {core.Committed}");
-        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + (2 * world.Plan.ValueBytesMax) + 4096;
+        long slack = ChunkBytes + (2 * world.Plan.ValueBytesMax) + 4096;
+        long uncommitted = primary.Copy.Log.BytesFrom(core.Committed + 1);
+        Require(uncommitted <= options.UncommittedBytesMax + slack, $"12: {uncommitted} bytes of the log are not committed, at most {options.UncommittedBytesMax} may be");
+        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + options.SyncPinBytesMax + slack;
         Require(primary.Copy.Log.Bytes <= logMax, $"12: the log holds {primary.Copy.Log.Bytes} bytes, more than {logMax}");
     }
 
@@ -47,11 +53,14 @@ internal sealed partial class Oracle
     private void Commit(Reign reign, long committed)
     {
         LogPosition at = new(reign.EpochAt(committed), committed);
+        if (committed > reign.Adopted)
+            CheckLeases(reign.Epoch, "commits");
         reign.Committed = committed;
         if (committed > _committed.Offset)
         {
             Require(_committed.Offset == 0 || reign.EpochAt(_committed.Offset) == _committed.Epoch, $"6: epoch {reign.Epoch} commits {at} on a line without the committed {_committed}");
             _committed = at;
+            NoteCommit();
         }
         else if (committed > 0)
         {
@@ -101,6 +110,9 @@ internal sealed partial class Oracle
         public long Epoch { get; } = epoch;
 
         public long End { get; private set; } = end;
+
+        /// <summary>The end of the adopted log.</summary>
+        public long Adopted { get; } = end;
 
         /// <summary>Where the adopted log begins.</summary>
         public long LogBegan { get; init; }
