@@ -73,7 +73,9 @@ internal sealed class SnapshotSender
         encoder.Finish();
         await SendChunksAsync(encoder, cancellation);
         await SendEndAsync(cancellation);
-        return new SnapshotOutcome(_writer.Entries, encoder.RawBytes, encoder.WireBytes, _members.Count);
+        SnapshotOutcome outcome = new(_writer.Entries, encoder.RawBytes, encoder.WireBytes, _members.Count);
+        SnapshotInstruments.OnSent(outcome);
+        return outcome;
     }
 
     /// <summary>A member's link has ended: it gets nothing more. From any thread.</summary>
@@ -153,6 +155,7 @@ internal sealed class SnapshotSender
 
         try
         {
+            SnapshotInstruments.OnItem(item.Length);
             Task sending = member.Stream.OnNextAsync(item);
             if (!sending.IsCompletedSuccessfully)
                 await sending.WaitAsync(_setting.StallTime, cancellation);
