@@ -19,11 +19,13 @@ internal sealed class BenchProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly string _name;
     private readonly Queue<string> _errors = new();
+    private readonly StreamWriter? _log;
 
-    private BenchProcess(Process process, string name)
+    private BenchProcess(Process process, string name, StreamWriter? log)
     {
         _process = process;
         _name = name;
+        _log = log;
         process.ErrorDataReceived += (_, line) => KeepError(line.Data);
         process.BeginErrorReadLine();
     }
@@ -35,9 +37,10 @@ internal sealed class BenchProcess : IAsyncDisposable
     /// <param name="name">What it is, for messages.</param>
     /// <param name="arguments">The hidden verb, then its arguments.</param>
     /// <param name="within">A command to run it under, such as <c>ip netns exec NAME</c>; may be empty.</param>
+    /// <param name="log">A file that gets what it writes to its standard error; null for none.</param>
     /// <param name="cancellationToken">Ends the wait; the process is stopped.</param>
     /// <exception cref="InvalidOperationException">It did not start; the message says what it wrote.</exception>
-    public static async Task<BenchProcess> StartAsync(string name, IEnumerable<string> arguments, IReadOnlyList<string> within, CancellationToken cancellationToken)
+    public static async Task<BenchProcess> StartAsync(string name, IEnumerable<string> arguments, IReadOnlyList<string> within, string? log, CancellationToken cancellationToken)
     {
         string[] command = [.. within, .. OwnCommand(), .. arguments];
         ProcessStartInfo start = new(command[0], command[1..])
@@ -47,7 +50,7 @@ internal sealed class BenchProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         Process process = Process.Start(start) ?? throw new InvalidOperationException($"{name} could not be started from {command[0]}.");
-        BenchProcess child = new(process, name);
+        BenchProcess child = new(process, name, log is null ? null : File.CreateText(log));
         try
         {
             await child.WaitUntilReadyAsync(cancellationToken);
@@ -101,7 +104,11 @@ internal sealed class BenchProcess : IAsyncDisposable
             await _process.WaitForExitAsync(CancellationToken.None);
         }
 
+        // Without a limit it waits for the end of what is redirected, too.
+        await _process.WaitForExitAsync(CancellationToken.None);
         _process.Dispose();
+        if (_log is not null)
+            await _log.DisposeAsync();
     }
 
     private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
@@ -140,6 +147,7 @@ internal sealed class BenchProcess : IAsyncDisposable
             if (_errors.Count == ErrorLinesKept)
                 _errors.Dequeue();
             _errors.Enqueue(line);
+            _log?.WriteLine(line);
         }
     }
 

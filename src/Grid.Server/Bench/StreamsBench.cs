@@ -33,7 +33,7 @@ public static class StreamsBench
         try
         {
             string[] arguments = [SiloVerb, Text(producerPort), Text(consumerPort)];
-            await using BenchProcess consumer = await BenchProcess.StartAsync("The second silo", arguments, [], cancellationToken);
+            await using BenchProcess consumer = await BenchProcess.StartAsync("The second silo", arguments, [], null, cancellationToken);
             return await StreamsBenchRun.RunAsync(producer.Services, options, progress, cancellationToken);
         }
         finally

@@ -26,6 +26,7 @@ internal sealed class SyncBench
     private readonly Action<string> _progress;
     private ForegroundLatency? _before;
     private long _dataBytes;
+    private int _siloStarts;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="options">What to measure.</param>
@@ -66,7 +67,8 @@ internal sealed class SyncBench
     private Task<BenchProcess> StartSiloAsync(string name, IPAddress address, int siloPort, int gatewayPort, IReadOnlyList<string> within, CancellationToken cancellation)
     {
         string[] settings = ["Grid:BootstrapSilos=1", "Grid:Replicas=1", "Grid:MinInSync=0", $"Grid:Compression={_options.Compression}", .. _options.Settings];
-        return SyncBenchSilo.StartAsync(name, address, siloPort, gatewayPort, new IPEndPoint(_options.Address, _ports[0]), settings, within, cancellation);
+        string? log = _options.Logs is { } folder ? Path.Combine(folder, $"{name}-{_siloStarts++}.log") : null;
+        return SyncBenchSilo.StartAsync(name, address, siloPort, gatewayPort, new IPEndPoint(_options.Address, _ports[0]), settings, within, log, cancellation);
     }
 
     private Task<ClusterConnection> ConnectAsync(CancellationToken cancellation) => ClusterConnection.OpenAsync(

@@ -30,6 +30,9 @@ internal sealed record SyncBenchOptions
     /// <summary>Further keys of the silos' configuration, as KEY=VALUE.</summary>
     public IReadOnlyList<string> Settings { get; init; } = [];
 
+    /// <summary>A folder for the silos' logs; null for none.</summary>
+    public string? Logs { get; init; }
+
     /// <summary>Where the primary's side listens.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 

@@ -31,9 +31,10 @@ internal static class SyncBenchSilo
     /// <param name="first">The cluster's first silo.</param>
     /// <param name="settings">Further keys of the configuration, as KEY=VALUE.</param>
     /// <param name="within">A command to run it under; may be empty.</param>
+    /// <param name="log">A file for its log; null for none.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public static Task<BenchProcess> StartAsync(
-        string name, IPAddress address, int siloPort, int gatewayPort, IPEndPoint first, IEnumerable<string> settings, IReadOnlyList<string> within, CancellationToken cancellation)
+        string name, IPAddress address, int siloPort, int gatewayPort, IPEndPoint first, IEnumerable<string> settings, IReadOnlyList<string> within, string? log, CancellationToken cancellation)
     {
         string[] arguments =
         [
@@ -51,7 +52,7 @@ internal static class SyncBenchSilo
             "Logging:Console:LogToStandardErrorThreshold=Trace",
             .. settings,
         ];
-        return BenchProcess.StartAsync($"Silo {name}", arguments, within, cancellation);
+        return BenchProcess.StartAsync($"Silo {name}", arguments, within, log, cancellation);
     }
 
     /// <summary>The silo's side: <paramref name="args"/> are keys of the configuration. Runs until its standard input ends.</summary>

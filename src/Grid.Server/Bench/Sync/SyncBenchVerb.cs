@@ -27,9 +27,10 @@ internal static class SyncBenchVerb
         Option<string?> link = new("--link") { Description = "Join the two sides by a link of this rate, in network namespaces; needs root. For instance 1gbit or 200mbit.", HelpName = "RATE" };
         Option<int> port = new("--port") { Description = "First of six ports to use. Default: free ones.", HelpName = "PORT" };
         Option<string[]> set = new("--set") { Description = "A key of both silos' configuration.", HelpName = "SECTION:KEY=VALUE" };
+        Option<string?> logs = new("--logs") { Description = "A folder that gets the silos' logs.", HelpName = "FOLDER" };
         Option<string?> within = new("--replica-within") { Hidden = true };
         Option<bool> json = new("--json") { Description = "Answer as JSON." };
-        Command sync = new("sync", "Measures a full sync between two silo processes on this machine, writes going on, beside redis-server's.") { data, scale, compression, foreground, before, rounds, noRedis, link, port, set, within, json };
+        Command sync = new("sync", "Measures a full sync between two silo processes on this machine, writes going on, beside redis-server's.") { data, scale, compression, foreground, before, rounds, noRedis, link, port, set, logs, within, json };
         Limit(scale, 0.0001, 1);
         Limit(before, 0.1, 60);
         Limit(foreground, 0, 1_000_000);
@@ -47,7 +48,10 @@ internal static class SyncBenchVerb
                 Rounds = parsed.GetValue(rounds),
                 Redis = !parsed.GetValue(noRedis),
                 Settings = parsed.GetValue(set) ?? [],
+                Logs = parsed.GetValue(logs),
             };
+            if (options.Logs is { } folder)
+                Directory.CreateDirectory(folder);
             if (options.Redis && !SyncBenchRedis.IsInstalled)
                 throw new CommandException(ExitCode.Failed, "redis-server, to compare with, is not installed (Debian: apt-get install redis-server). Install it, or give --no-redis.");
             if (parsed.GetValue(link) is { } rate && parsed.GetValue(within) is null)
