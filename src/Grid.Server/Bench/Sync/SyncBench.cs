@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Text.Json;
 using Grid.Client;
 using Grid.Client.Contracts.Operator;
 using Grid.Server.Clusters;
@@ -24,7 +23,6 @@ internal sealed class SyncBench
     private readonly SyncBenchOptions _options;
     private readonly int[] _ports;
     private readonly Action<string> _progress;
-    private ForegroundLatency? _before;
     private long _dataBytes;
     private int _siloStarts;
 
@@ -42,26 +40,33 @@ internal sealed class SyncBench
     /// <summary>Runs everything, one after the other. All processes are ended in any case.</summary>
     public async Task<SyncBenchReport> RunAsync(string link, CancellationToken cancellation)
     {
+        SyncRound joined;
         List<SyncRound> rounds = [];
         double loadSeconds;
-        bool equal = false;
+        bool equal;
         await using (BenchProcess primary = await StartSiloAsync("primary", _options.Address, _ports[0], _ports[1], [], cancellation))
         await using (ClusterConnection cluster = await ConnectAsync(cancellation))
         {
-            loadSeconds = await LoadAsync(cluster.Grid.GetKeyspace(Keyspace), cancellation);
+            IKeyspace keyspace = cluster.Grid.GetKeyspace(Keyspace);
+            loadSeconds = await LoadAsync(keyspace, cancellation);
             _progress($"grid: {_options.Records:N0} records, {_dataBytes:N0} bytes, loaded in {loadSeconds:0.0} s");
+            await UntilAsync(cluster, static status => status.Shards.All(static shard => shard.Primary is not null && shard.InSync.Count == 1), "each shard has its primary alone", cancellation);
+            using SyncForeground foreground = new(_options.Data, _options.Records, _options.Foreground, async (key, value) => await keyspace.SetAsync(key.Span, value.Span));
+            SyncBenchRound round = new(_options, cluster, primary, foreground, _progress);
+            await using BenchProcess replica = await round.StartReplicaAsync(() => StartSiloAsync("replica", _options.ReplicaAddress, _ports[2], _ports[3], _options.ReplicaWithin, cancellation), cancellation);
+            joined = await round.WaitAsync(replica, cancellation);
             while (rounds.Count < _options.Rounds)
             {
-                bool last = rounds.Count == _options.Rounds - 1;
-                (SyncRound round, bool same) = await RoundAsync(primary, cluster, last, cancellation);
-                rounds.Add(round);
-                equal = same;
-                _progress($"grid: synced in {round.Seconds:0.00} s; foreground p99 {round.Before.P99Ms:0.00} ms before, {round.During.P99Ms:0.00} ms meanwhile, longest {round.During.MaxMs:0.0} ms");
+                await round.DropReplicasAsync(replica, cancellation);
+                rounds.Add(await round.WaitAsync(replica, cancellation));
             }
+
+            foreground.Dispose();
+            equal = await AreEqualAsync(cluster.Operator, cancellation);
         }
 
         SyncRound? redis = _options.Redis ? await SyncBenchRedis.RunAsync(_options, _ports[4], _ports[5], _progress, cancellation) : null;
-        return new SyncBenchReport(_options.Data.Name, _options.Records, _dataBytes, _options.Compression.ToString(), link, loadSeconds, rounds, equal, redis);
+        return new SyncBenchReport(_options.Data.Name, _options.Records, _dataBytes, _options.Compression.ToString(), link, loadSeconds, joined, rounds, equal, redis);
     }
 
     private Task<BenchProcess> StartSiloAsync(string name, IPAddress address, int siloPort, int gatewayPort, IReadOnlyList<string> within, CancellationToken cancellation)
@@ -120,46 +125,8 @@ internal sealed class SyncBench
         }
     }
 
-    private async Task<(SyncRound Round, bool Equal)> RoundAsync(BenchProcess primary, ClusterConnection cluster, bool digest, CancellationToken cancellation)
-    {
-        await UntilAsync(cluster, static status => status.Shards.All(static shard => shard.Primary is not null && shard.InSync.Count == 1), "each shard has its primary alone", cancellation);
-        IKeyspace keyspace = cluster.Grid.GetKeyspace(Keyspace);
-        SyncForeground foreground = new(_options.Data, _options.Records, _options.Foreground, async (key, value) => await keyspace.SetAsync(key.Span, value.Span));
-        using (foreground)
-        {
-            await using BenchProcess replica = await StartReplicaAsync();
-            await UntilAsync(cluster, static status => status.Shards.All(static shard => shard.InSync.Count == 2), "each shard has its replica in sync", cancellation);
-            long ended = Stopwatch.GetTimestamp();
-            ForegroundLatency during = foreground.Take();
-            SyncSiloReport ofPrimary = await AskAsync(primary, SyncBenchSilo.ReportQuestion);
-            SyncSiloReport ofReplica = await AskAsync(replica, SyncBenchSilo.ReportQuestion);
-            SyncRound round = new(Stopwatch.GetElapsedTime(ofPrimary.JoinedAt, ended).TotalSeconds, _before!, during, ofPrimary, ofReplica);
-            foreground.Dispose();
-            return (round, digest && await AreEqualAsync(cluster.Operator, cancellation));
-        }
-
-        // Everything that counts is reset just before the replica's silo starts.
-        async Task<BenchProcess> StartReplicaAsync()
-        {
-            await Task.Delay(_options.Before, cancellation);
-            foreground.Take();
-            await Task.Delay(_options.Before, cancellation);
-            _before = foreground.Take();
-            Task<BenchProcess> starting = StartSiloAsync("replica", _options.ReplicaAddress, _ports[2], _ports[3], _options.ReplicaWithin, cancellation);
-
-            // What the start of a process costs the others is not the sync's: that begins when the silo is a member.
-            Task joined = UntilAsync(cluster, static status => status.Silos.Count(static silo => silo.State == "Active") == 2, "the replica's silo is a member", cancellation);
-            await Task.WhenAny(starting, joined);
-            await AskAsync(primary, SyncBenchSilo.BeginQuestion);
-            foreground.Take();
-            return await starting;
-        }
-
-        async Task<SyncSiloReport> AskAsync(BenchProcess silo, string question) =>
-            JsonSerializer.Deserialize<SyncSiloReport>(await silo.AskAsync(question, cancellation))!;
-    }
-
-    private static async Task UntilAsync(ClusterConnection cluster, Func<ClusterStatus, bool> condition, string what, CancellationToken cancellation)
+    /// <summary>Asks for the status until it is as wanted.</summary>
+    public static async Task UntilAsync(ClusterConnection cluster, Func<ClusterStatus, bool> condition, string what, CancellationToken cancellation)
     {
         long began = Stopwatch.GetTimestamp();
         while (!condition(await cluster.Operator.GetStatusAsync().WaitAsync(cancellation)))

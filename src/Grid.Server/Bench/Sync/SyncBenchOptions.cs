@@ -21,7 +21,7 @@ internal sealed record SyncBenchOptions
     /// <summary>For how long the foreground is measured before a sync.</summary>
     public TimeSpan Before { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Full syncs of the grid, each of a replica silo started anew. Default 3.</summary>
+    /// <summary>Full syncs of the grid whose median counts, each of dropped replicas. Default 3.</summary>
     public int Rounds { get; init; } = 3;
 
     /// <summary>Whether redis-server is measured too.</summary>

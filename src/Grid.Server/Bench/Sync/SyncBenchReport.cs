@@ -15,7 +15,8 @@ internal sealed record SyncRound(double Seconds, ForegroundLatency Before, Foreg
 /// <param name="Compression">How snapshots travelled.</param>
 /// <param name="Link">What the two sides were joined by.</param>
 /// <param name="LoadSeconds">How long it took to write the records into the grid.</param>
-/// <param name="Grid">The grid's rounds.</param>
+/// <param name="Joined">The full sync of a replica silo that has just started and joined: its code is not compiled yet.</param>
+/// <param name="Grid">Full syncs of dropped replicas, on the same silo.</param>
 /// <param name="CopiesEqual">Whether all copies had equal digests at the end.</param>
 /// <param name="Redis">The same of redis-server; null when it was not measured.</param>
 internal sealed record SyncBenchReport(
@@ -25,6 +26,7 @@ internal sealed record SyncBenchReport(
     string Compression,
     string Link,
     double LoadSeconds,
+    SyncRound Joined,
     IReadOnlyList<SyncRound> Grid,
     bool CopiesEqual,
     SyncRound? Redis)

@@ -17,6 +17,7 @@ internal static class SyncBenchTable
             .AddColumn(new TableColumn("grid").RightAligned())
             .AddColumn(new TableColumn("redis-server").RightAligned());
         Row(table, "full sync, seconds", grid.Seconds, report.Redis?.Seconds, "0.00");
+        table.AddRow("  of a silo that has just joined", Text(report.Joined.Seconds, "0.00"), "");
         table.AddRow("  all rounds", string.Join(' ', report.Grid.Select(static round => Text(round.Seconds, "0.00"))), "");
         if (report.Ratio is { } ratio)
             table.AddRow("  grid / redis-server", Text(ratio, "0.00"), "");
@@ -37,8 +38,9 @@ internal static class SyncBenchTable
         Row(table, "  bound: 5% of the data + 64 MiB", Mebibytes(dataBytes * 0.05) + 64, null, "N0");
         Row(table, "  processor, seconds", primary.CpuMs / 1e3, null, "0.00");
         Row(table, "  stopped by the collector, ms", primary.GcPauseMs, null, "0.0");
-        Row(table, "replica: processor from its start, seconds", grid.Replica!.CpuMs / 1e3, null, "0.00");
+        Row(table, "replica: processor, seconds", grid.Replica!.CpuMs / 1e3, null, "0.00");
         Row(table, "  stopped by the collector, ms", grid.Replica!.GcPauseMs, null, "0.0");
+        table.AddRow("a silo that has just joined: foreground p99 before, meanwhile, longest", $"{Text(report.Joined.Before.P99Ms, "0.00")} {Text(report.Joined.During.P99Ms, "0.00")} {Text(report.Joined.During.MaxMs, "0.0")}", "");
         table.AddRow("copies equal", report.CopiesEqual ? "yes" : "[red]NO[/]", "");
         Terminal.Out.Write(table);
     }

@@ -22,7 +22,7 @@ internal static class SyncBenchVerb
         Option<ReplicationCompression> compression = new("--compression") { Description = "How snapshots travel: None or Lz4.", DefaultValueFactory = _ => defaults.Compression };
         Option<int> foreground = new("--foreground") { Description = "Sets per second that go on meanwhile.", DefaultValueFactory = _ => defaults.Foreground };
         Option<double> before = new("--before") { Description = "Seconds for which they are measured before a sync.", DefaultValueFactory = _ => defaults.Before.TotalSeconds };
-        Option<int> rounds = new("--rounds") { Description = "Full syncs of the grid, each of a replica silo started anew; the median counts.", DefaultValueFactory = _ => defaults.Rounds };
+        Option<int> rounds = new("--rounds") { Description = "Full syncs of dropped replicas, of which the median counts; before them comes the one of a silo that has just joined.", DefaultValueFactory = _ => defaults.Rounds };
         Option<bool> noRedis = new("--no-redis") { Description = "Do not measure redis-server beside it." };
         Option<string?> link = new("--link") { Description = "Join the two sides by a link of this rate, in network namespaces; needs root. For instance 1gbit or 200mbit.", HelpName = "RATE" };
         Option<int> port = new("--port") { Description = "First of six ports to use. Default: free ones.", HelpName = "PORT" };
