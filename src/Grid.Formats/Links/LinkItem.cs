@@ -63,7 +63,13 @@ public readonly record struct LinkItem(
     /// <summary>Starts an item in an empty buffer; the body is appended by the caller, then <see cref="Seal"/> is called.</summary>
     public void Write(PooledBuffer buffer)
     {
-        Span<byte> head = buffer.GetSpan(HeadLength)[..HeadLength];
+        WriteHead(buffer.GetSpan(HeadLength)[..HeadLength]);
+        buffer.Advance(HeadLength);
+    }
+
+    /// <summary>Writes the head into room that was left for it, <see cref="HeadLength"/> bytes; then <see cref="Seal"/> is called.</summary>
+    public void WriteHead(Span<byte> head)
+    {
         head[0] = Version;
         head[1] = (byte)Kind;
         head[2..8].Clear();
@@ -74,7 +80,6 @@ public readonly record struct LinkItem(
         BinaryPrimitives.WriteInt64LittleEndian(head[40..], A);
         BinaryPrimitives.WriteInt64LittleEndian(head[48..], B);
         BinaryPrimitives.WriteInt64LittleEndian(head[56..], C);
-        buffer.Advance(HeadLength);
     }
 
     /// <summary>Puts the checksum into a finished item.</summary>

@@ -4,8 +4,8 @@ using Grid.Formats.Buffers;
 
 namespace Grid.Formats.Snapshots;
 
-/// <summary>Collects bytes in pooled buffers of a bounded size.</summary>
-internal sealed class ChunkSink(int chunkBytes) : IBufferWriter<byte>, IDisposable
+/// <summary>Collects bytes in pooled buffers of a bounded size, behind some room that the one who takes them fills.</summary>
+internal sealed class ChunkSink(int chunkBytes, int headBytes) : IBufferWriter<byte>, IDisposable
 {
     private readonly Queue<PooledBuffer> _full = new();
     private PooledBuffer? _current;
@@ -27,7 +27,7 @@ internal sealed class ChunkSink(int chunkBytes) : IBufferWriter<byte>, IDisposab
     /// <summary>Makes the chunk begun a full one.</summary>
     public void EndChunk()
     {
-        if (_current is { Length: > 0 } chunk)
+        if (_current is { } chunk && chunk.Length > headBytes)
         {
             _full.Enqueue(chunk);
             _current = null;
@@ -47,10 +47,15 @@ internal sealed class ChunkSink(int chunkBytes) : IBufferWriter<byte>, IDisposab
 
     private int Reserve(int sizeHint)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeHint, chunkBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeHint, chunkBytes - headBytes);
         if (_current is not null && chunkBytes - _current.Length < Math.Max(sizeHint, 1))
             EndChunk();
-        _current ??= PooledBuffer.Rent(chunkBytes);
+        if (_current is null)
+        {
+            _current = PooledBuffer.Rent(chunkBytes);
+            _current.Advance(headBytes);
+        }
+
         return chunkBytes - _current.Length;
     }
 }

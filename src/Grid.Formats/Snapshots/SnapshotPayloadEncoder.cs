@@ -21,6 +21,8 @@ public sealed class SnapshotPayloadEncoder : IDisposable
     /// <summary>The smallest chunk size: room for a whole block.</summary>
     public const int ChunkBytesMin = 128 << 10;
 
+    private const int HeadBytesMax = 1 << 10;
+
     private readonly ChunkSink _sink;
     private readonly VcsFrameWriter? _frame;
     private readonly bool _checksums;
@@ -32,10 +34,16 @@ public sealed class SnapshotPayloadEncoder : IDisposable
     /// <param name="codec">How it travels.</param>
     /// <param name="checksums">Whether it carries checksums.</param>
     /// <param name="chunkBytes">The most bytes in a chunk, at least <see cref="ChunkBytesMin"/>. Powers of two suit the pool.</param>
-    public SnapshotPayloadEncoder(SnapshotCodec codec, bool checksums = true, int chunkBytes = 256 << 10)
+    /// <param name="headBytes">
+    /// Of those, bytes at the front that are left for the one who takes the chunk to write, up to 1 KiB: so that what travels in front of
+    /// a chunk takes no copy of it.
+    /// </param>
+    public SnapshotPayloadEncoder(SnapshotCodec codec, bool checksums = true, int chunkBytes = 256 << 10, int headBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunkBytes, ChunkBytesMin);
-        _sink = new ChunkSink(chunkBytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(headBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(headBytes, HeadBytesMax);
+        _sink = new ChunkSink(chunkBytes, headBytes);
         _checksums = checksums;
         if (codec == SnapshotCodec.Lz4)
             _frame = new VcsFrameWriter(_sink, VcsStreamKind.Snapshot, Lz4FrameSettings.For(VcsStreamKind.Snapshot, checksums));

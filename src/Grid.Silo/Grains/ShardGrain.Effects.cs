@@ -46,7 +46,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             Epoch = _primary!.Epoch,
             ChunkBytes = _options.SnapshotChunkBytes,
             StallTime = TimeSpan.FromMilliseconds(_options.ReplicaTimeoutMs),
-            StreamOf = silo => StreamsOf(silo).Snapshots,
+            ReceiverOf = ReceiverOf,
             OnTurn = OnTurn,
             MemberFailed = (member, reason) =>
             {
@@ -110,6 +110,16 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         }
     }
 
+    private SnapshotReceiver ReceiverOf(SnapshotMember member)
+    {
+        StreamId stream = StreamId.Create(GridConstants.SnapshotStreams, SiloBoundKey.ForReplica(_shard, member.Silo));
+        return new SnapshotReceiver(
+            member,
+            StreamsOf(member.Silo).Snapshots,
+            bytes => streamControl.WhenHeldAtMostAsync(stream, bytes),
+            TimeSpan.FromMilliseconds(_options.ReplicaTimeoutMs));
+    }
+
     private async Task ReportSentLaterAsync(Task sending, string silo, long attach)
     {
         try
@@ -147,7 +157,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     {
         try
         {
-            SnapshotOutcome outcome = await snapshotGate.RunAsync(() => sender.RunAsync(cancellation), cancellation)
+            SnapshotOutcome outcome = await snapshotGate.SendAsync(sender, cancellation)
                 .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
             LogSnapshotSent(_shard, plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
         }
@@ -163,6 +173,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         }
 
         await OnTurn(sender.EndScan);
+        sender.Dispose();
         Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), plan.SnapshotId);
     }
 
