@@ -39,7 +39,14 @@ public static class GridSiloExtensions
 
         services.AddSingleton<PagePool>();
         services.AddSingleton<CopyHost>();
-        services.AddSingleton<SnapshotGate>();
+        services.AddSingleton<GridSettings>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<SyncPlaces>();
+        services.AddSingleton<SyncPace>();
+        services.AddSingleton<SnapshotFiles>();
+        services.AddSingleton<BackgroundThreads>();
+        services.AddSingleton<SyncServices>();
+        services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();
         services.AddSingleton<ShardRecordStore>();
         services.AddSingleton<ClusterBootstrap>();

@@ -18,10 +18,8 @@ namespace Grid.Formats.Snapshots;
 /// </remarks>
 public sealed class SnapshotPayloadEncoder : IDisposable
 {
-    /// <summary>The smallest chunk size: room for a whole block.</summary>
-    public const int ChunkBytesMin = 128 << 10;
-
-    private const int HeadBytesMax = 1 << 10;
+    /// <summary>The smallest chunk size: room for a whole block, and for a head within a power of two.</summary>
+    public const int ChunkBytesMin = (128 << 10) - (1 << 10);
 
     private readonly ChunkSink _sink;
     private readonly VcsFrameWriter? _frame;
@@ -33,17 +31,13 @@ public sealed class SnapshotPayloadEncoder : IDisposable
     /// <summary>An encoder of one snapshot.</summary>
     /// <param name="codec">How it travels.</param>
     /// <param name="checksums">Whether it carries checksums.</param>
-    /// <param name="chunkBytes">The most bytes in a chunk, at least <see cref="ChunkBytesMin"/>. Powers of two suit the pool.</param>
-    /// <param name="headBytes">
-    /// Of those, bytes at the front that are left for the one who takes the chunk to write, up to 1 KiB: so that what travels in front of
-    /// a chunk takes no copy of it.
-    /// </param>
-    public SnapshotPayloadEncoder(SnapshotCodec codec, bool checksums = true, int chunkBytes = 256 << 10, int headBytes = 0)
+    /// <param name="chunkBytes">The most bytes of payload in a chunk, at least <see cref="ChunkBytesMin"/>. With the head room a power of two suits the pool.</param>
+    /// <param name="headRoom">Bytes left free at the front of each chunk, for whoever puts a head before it.</param>
+    public SnapshotPayloadEncoder(SnapshotCodec codec, bool checksums = true, int chunkBytes = 256 << 10, int headRoom = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunkBytes, ChunkBytesMin);
-        ArgumentOutOfRangeException.ThrowIfNegative(headBytes);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(headBytes, HeadBytesMax);
-        _sink = new ChunkSink(chunkBytes, headBytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(headRoom);
+        _sink = new ChunkSink(chunkBytes, headRoom);
         _checksums = checksums;
         if (codec == SnapshotCodec.Lz4)
             _frame = new VcsFrameWriter(_sink, VcsStreamKind.Snapshot, Lz4FrameSettings.For(VcsStreamKind.Snapshot, checksums));

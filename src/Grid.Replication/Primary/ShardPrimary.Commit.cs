@@ -12,16 +12,21 @@ public sealed partial class ShardPrimary
     private readonly PriorityQueue<PendingReply, (long Offset, long Order)> _waiting = new();
     private long _replyOrder;
 
+    /// <summary>Replies that wait for their commit.</summary>
+    internal int RepliesWaiting => _waiting.Count;
+
     /// <summary>A replica tells what its log holds.</summary>
     public void OnAcknowledged(Acknowledgement acknowledgement, Instant now)
     {
         if (!Reigns() || acknowledgement.Epoch != _epoch)
             return;
-        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || link.Attach != acknowledgement.Attach)
+        bool any = Plants(PlantedBug.CountsAnyAcknowledgement);
+        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || (link.Attach != acknowledgement.Attach && !any))
             return;
         link.HeardAtMs = now.MonotonicMs;
         link.KeptBytes = acknowledgement.Kept;
-        if (acknowledgement.Offset < 0 || link.Copy != acknowledgement.Copy || !link.Streams)
+        link.AskedAtMs = Math.Max(link.AskedAtMs, acknowledgement.SentAtMs);
+        if (acknowledgement.Offset < 0 || (link.Copy != acknowledgement.Copy && !any) || !link.Pins)
             return;
         if (acknowledgement.Offset >= link.NextOffset)
         {
@@ -32,15 +37,24 @@ public sealed partial class ShardPrimary
         link.AcknowledgedAtMs = now.MonotonicMs;
         link.Applied = Math.Max(link.Applied, acknowledgement.Applied);
         link.Acknowledged = Math.Max(link.Acknowledged, acknowledgement.Offset);
-        if (link.Phase == LinkPhase.Syncing)
-        {
-            link.Phase = LinkPhase.Online;
-            _output.Report(PrimaryEvent.ReplicaOnline, link.Silo, $"loaded, at {link.Acknowledged} of {LogEnd}");
-        }
-
+        if (link.Phase == LinkPhase.Syncing && !GoOnline(link, now))
+            return;
         AdvanceCommitted();
-        if (!IsRequired(link.Copy) && MayJoin(link))
+        if (!IsRequired(link.Copy) && MayJoin(link, now))
             UpdateInSync(now);
+    }
+
+    /// <summary>A replica has loaded its snapshot; settings that changed meanwhile concern its link from now on.</summary>
+    private bool GoOnline(PrimaryLink link, Instant now)
+    {
+        link.Phase = LinkPhase.Online;
+        _output.Report(PrimaryEvent.ReplicaOnline, link.Silo, $"loaded, at {link.Acknowledged} of {LogEnd}");
+        AskGrants([link.Copy], now);
+        ReleaseHeldBack(link, now);
+        DropSnapshotWhenOld(now);
+        CloseWindowWhenDue(now);
+        AgreeAnewIfNeeded(link, now);
+        return _links.ContainsValue(link);
     }
 
     /// <summary>Moves the committed offset to the least that the required set holds, and lets replies go that waited for it.</summary>
@@ -79,7 +93,7 @@ public sealed partial class ShardPrimary
 
     private void Release(in PendingReply pending, bool enoughInSync)
     {
-        if (!pending.NeedsReplicas || enoughInSync)
+        if (!pending.NeedsReplicas || enoughInSync || Plants(PlantedBug.IgnoresMinInSync))
         {
             _output.Reply(pending.Token, pending.Reply);
             return;

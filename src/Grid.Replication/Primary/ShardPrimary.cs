@@ -30,7 +30,7 @@ public sealed partial class ShardPrimary
 {
     private readonly ShardCopy _copy;
     private readonly long _ownerToken;
-    private readonly PrimaryOptions _options;
+    private PrimaryOptions _options;
     private readonly IEntropy _entropy;
     private readonly IPrimaryOutput _output;
     private readonly long _epoch;
@@ -85,9 +85,12 @@ public sealed partial class ShardPrimary
     /// <param name="now">The present.</param>
     public void Start(IReadOnlyCollection<string> aliveSilos, Instant now)
     {
-        _committed = Math.Min(_copy.CommittedSeen, _copy.Log.EndOffset);
+        if (Plants(PlantedBug.DropsAdoptedTail))
+            _copy.CutTail(Math.Max(_copy.Applied, _copy.CommittedSeen));
+        _committed = Math.Min(Plants(PlantedBug.CommitsAdoptedTail) ? LogEnd : _copy.CommittedSeen, LogEnd);
         _copy.ApplyUpTo(_copy.Log.EndOffset);
         _copy.CommittedSeen = _committed;
+        _copy.FreshAtMs = long.MinValue;
         _copy.Observe(_epoch, _record.Version);
         _copy.Lineage = _record.Lineage;
         RestoreKeyspaces();
@@ -99,6 +102,7 @@ public sealed partial class ShardPrimary
         _tickedAtMs = now.MonotonicMs;
         OnSilosChanged(aliveSilos, now);
         AdvanceCommitted();
+        RenewLease(now);
     }
 
     /// <summary>Time has passed; to be called about every 50 ms.</summary>
@@ -109,12 +113,15 @@ public sealed partial class ShardPrimary
         if (now.MonotonicMs - _tickedAtMs >= _options.ReplicaTimeoutMs / 2)
             ForgiveSilence(now);
         _tickedAtMs = now.MonotonicMs;
+        RenewLease(now);
         EndSilentLinks(now);
+        EndLinksThatPinTooMuch(now);
         CloseWindowWhenDue(now);
+        DropSnapshotWhenOld(now);
         UpdateInSync(now);
         ExpireSlice(now);
         AnswerHoles(now);
-        TrimLog();
+        TrimLogByAge(now);
         _copy.Store.Maintain(_options.UpkeepSteps);
         SendHeartbeats(now);
         AskForReplicas(now);
@@ -135,10 +142,15 @@ public sealed partial class ShardPrimary
         }
 
         foreach (PrimaryLink link in _links.Values)
+        {
             _output.AbandonLink(link.Silo);
+            link.Dispose();
+        }
+
         _links.Clear();
-        if (_snapshotId != 0)
-            _output.CancelSnapshot(_snapshotId);
+        DropSnapshot();
+        if (_place != SyncPlace.None)
+            _output.ReleaseSync();
         _output.StepDown(reason);
     }
 
@@ -147,7 +159,7 @@ public sealed partial class ShardPrimary
     {
         if (_down)
             return false;
-        if (_copy.IsOwnedBy(_ownerToken))
+        if (_copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken))
             return true;
         StepDown("The copy was taken over by another owner.");
         return false;

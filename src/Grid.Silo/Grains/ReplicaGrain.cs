@@ -6,7 +6,6 @@ using Grid.Silo.Copies;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Orleans.Placement;
 using Orleans.Streams;
@@ -25,12 +24,12 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
 
-    private readonly ReplicaOptions _options = options.Value.ToReplicaOptions();
+    private TaskScheduler _turns = TaskScheduler.Default;
     private int _shard;
     private HostedCopy? _hosted;
     private ShardReplica? _replica;
@@ -44,6 +43,8 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
     {
         _shard = SiloBoundKey.ShardOf(this.GetPrimaryKeyString());
         _primary = GrainFactory.GetGrain<IShardReplicationGrain>(_shard);
+        _turns = TaskScheduler.Current;
+        settings.Changed += OnSettingsChanged;
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         return Task.CompletedTask;
     }
@@ -51,6 +52,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        settings.Changed -= OnSettingsChanged;
         LetGo();
         return Task.CompletedTask;
     }
@@ -63,16 +65,22 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
     }
 
     /// <inheritdoc/>
-    public Task FollowAsync(long epoch)
+    public Task FollowAsync(long epoch, long endedAttach)
     {
         Take();
         Run((replica, now) =>
         {
             replica.OnNewEpoch(epoch, now);
-            replica.Follow(now);
+            replica.Follow(endedAttach, now);
         });
         return Task.CompletedTask;
     }
+
+    private void OnSettingsChanged(GridOptions changed) => _ = Task.Factory.StartNew(
+        () => Run((replica, now) => replica.Reconfigure(changed.ToReplicaOptions(), now)),
+        CancellationToken.None,
+        TaskCreationOptions.DenyChildAttach,
+        _turns);
 
     private Task OnTick(CancellationToken cancellation)
     {
@@ -92,7 +100,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
             if (hosted.IsFreed || hosted.Primary is { IsDown: false })
                 return false;
             hosted.Replica?.Dispose();
-            _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), _options, SiloEntropy.Instance, this);
+            _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), settings.Current.ToReplicaOptions(), SiloEntropy.Instance, this);
             _hosted = hosted;
             return true;
         });

@@ -6,7 +6,6 @@ using Grid.Silo.Copies;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
-using Grid.Silo.Snapshots;
 using Microsoft.Extensions.Logging;
 using Orleans.Streams;
 
@@ -20,8 +19,6 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 {
     private readonly List<(string Silo, long Attach)> _sent = [];
     private readonly Dictionary<string, (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots)> _streamsOf = [];
-    private SnapshotSender? _sender;
-    private CancellationTokenSource? _cancelSnapshot;
     private string? _downReason;
 
     void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
@@ -37,33 +34,17 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.WriteRecord(ShardRecord record) => _ = WriteRecordAsync(record);
 
-    void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
+    void IPrimaryOutput.StartReplica(string silo, long endedAttach) => _ = StartReplicaAsync(silo, _primary!.Epoch, endedAttach);
+
+    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
     {
-        _cancelSnapshot = new CancellationTokenSource();
-        _sender = new SnapshotSender(plan, new SnapshotSenderSetting
-        {
-            Shard = _shard,
-            Epoch = _primary!.Epoch,
-            ChunkBytes = _options.SnapshotChunkBytes,
-            StallTime = TimeSpan.FromMilliseconds(_options.ReplicaTimeoutMs),
-            ReceiverOf = ReceiverOf,
-            OnTurn = OnTurn,
-            MemberFailed = (member, reason) =>
-            {
-                _primary?.OnLinkFailed(member.Silo, member.Attach, reason, SiloClock.Now);
-                return true;
-            },
-        });
-        _ = SendSnapshotAsync(plan, _sender, _cancelSnapshot.Token);
+        foreach (CopyName copy in copies)
+            leases.Ask(request, copy, OnGranted);
     }
-
-    void IPrimaryOutput.CancelSnapshot(long snapshotId) => _cancelSnapshot?.Cancel();
-
-    void IPrimaryOutput.StartReplica(string silo) => _ = StartReplicaAsync(silo, _primary!.Epoch);
 
     void IPrimaryOutput.AbandonLink(string silo)
     {
-        _sender?.Leave(silo);
+        _job?.Leave(silo);
         string key = SiloBoundKey.ForReplica(_shard, silo);
         streamControl.Abandon(StreamId.Create(GridConstants.CommandStreams, key));
         streamControl.Abandon(StreamId.Create(GridConstants.SnapshotStreams, key));
@@ -72,6 +53,14 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     void IPrimaryOutput.StepDown(string reason) => _downReason = reason;
 
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => LogEvent(_shard, what, silo, details);
+
+    /// <summary>From any thread: a copy granted the lease.</summary>
+    private void OnGranted(CopyName copy, long number) => Post(() =>
+        Run(static (primary, grant, now) => primary.OnGranted(grant.copy, grant.number, now), (copy, number)));
+
+    /// <summary>Has something done on the grain's turn.</summary>
+    private void Post(Action turn) =>
+        _ = Task.Factory.StartNew(turn, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _turns);
 
     /// <summary>Tells the state machine which items the streams took at once; that may send more.</summary>
     private void ReportSent(ShardPrimary primary, Instant now)
@@ -110,16 +99,6 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         }
     }
 
-    private SnapshotReceiver ReceiverOf(SnapshotMember member)
-    {
-        StreamId stream = StreamId.Create(GridConstants.SnapshotStreams, SiloBoundKey.ForReplica(_shard, member.Silo));
-        return new SnapshotReceiver(
-            member,
-            StreamsOf(member.Silo).Snapshots,
-            bytes => streamControl.WhenHeldAtMostAsync(stream, bytes),
-            TimeSpan.FromMilliseconds(_options.ReplicaTimeoutMs));
-    }
-
     private async Task ReportSentLaterAsync(Task sending, string silo, long attach)
     {
         try
@@ -141,46 +120,16 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         Run(static (primary, result, now) => primary.OnRecordWritten(result.outcome, result.Record, now), (outcome, write.Current.Record));
     }
 
-    private async Task StartReplicaAsync(string silo, long epoch)
+    private async Task StartReplicaAsync(string silo, long epoch, long endedAttach)
     {
         try
         {
-            await GrainFactory.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(_shard, silo)).FollowAsync(epoch);
+            await GrainFactory.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(_shard, silo)).FollowAsync(epoch, endedAttach);
         }
         catch (Exception failure)
         {
             LogReplicaNotStarted(failure, _shard, silo);
         }
-    }
-
-    private async Task SendSnapshotAsync(SnapshotPlan plan, SnapshotSender sender, CancellationToken cancellation)
-    {
-        try
-        {
-            SnapshotOutcome outcome = await snapshotGate.SendAsync(sender, cancellation)
-                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
-            LogSnapshotSent(_shard, plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
-        }
-        catch (OperationCanceledException)
-        {
-            LogSnapshotCancelled(_shard, plan.SnapshotId);
-            FailMembers(plan, "the snapshot was cancelled");
-        }
-        catch (Exception failure)
-        {
-            LogSnapshotFailed(failure, _shard, plan.SnapshotId);
-            FailMembers(plan, failure.Message);
-        }
-
-        await OnTurn(sender.EndScan);
-        sender.Dispose();
-        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), plan.SnapshotId);
-    }
-
-    private void FailMembers(SnapshotPlan plan, string reason)
-    {
-        foreach (SnapshotMember member in plan.Members)
-            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
     }
 
     /// <summary>Runs something on the grain's turn under the gate of the copy that the reign is over.</summary>
@@ -214,13 +163,4 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the replica on {Silo} could not be reached; it is asked again")]
     private partial void LogReplicaNotStarted(Exception failure, int shard, string silo);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} sent: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, to {Members} members")]
-    private partial void LogSnapshotSent(int shard, long snapshot, long entries, long rawBytes, long wireBytes, int members);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} was cancelled")]
-    private partial void LogSnapshotCancelled(int shard, long snapshot);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard}: snapshot {Snapshot:x} failed")]
-    private partial void LogSnapshotFailed(Exception failure, int shard, long snapshot);
 }

@@ -12,7 +12,6 @@ using Grid.Silo.Snapshots;
 using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Orleans.Placement;
 using Orleans.Streams;
@@ -33,14 +32,14 @@ internal sealed partial class ShardGrain(
     ShardRecordStore records,
     ShardPolls polls,
     SiloMembership membership,
-    SnapshotGate snapshotGate,
+    SyncServices syncs,
+    LeaseRenewals leases,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
-    IOptions<GridOptions> options,
+    GridSettings settings,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
 
-    private readonly GridOptions _options = options.Value;
     private TaskScheduler _turns = TaskScheduler.Default;
     private int _shard;
     private HostedCopy? _hosted;
@@ -52,12 +51,13 @@ internal sealed partial class ShardGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         long shard = this.GetPrimaryKeyLong();
-        if (shard < 0 || shard >= _options.ShardCount)
-            throw new InvalidOperationException($"There is no shard {shard}: the cluster has the shards 0 to {_options.ShardCount - 1}.");
+        if (shard < 0 || shard >= settings.Current.ShardCount)
+            throw new InvalidOperationException($"There is no shard {shard}: the cluster has the shards 0 to {settings.Current.ShardCount - 1}.");
         _shard = (int)shard;
         _turns = TaskScheduler.Current;
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        settings.Changed += OnSettingsChanged;
         BeginReign();
         return Task.CompletedTask;
     }
@@ -65,12 +65,13 @@ internal sealed partial class ShardGrain(
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        settings.Changed -= OnSettingsChanged;
         Run(static (primary, why, _) => primary.StepDown(why), $"the activation ends: {reason.Description}");
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _cancelSnapshot?.Dispose();
+    public void Dispose() => _job?.Dispose();
 
     /// <inheritdoc/>
     public ValueTask<PooledBuffer> ExecuteAsync(PooledBuffer request)
@@ -112,6 +113,9 @@ internal sealed partial class ShardGrain(
         BatchStatus status = _unavailable ? BatchStatus.Unavailable : BatchStatus.NotPrimary;
         return ReplyHeader.Refusal(status, 0, problem).HandOver();
     }
+
+    private void OnSettingsChanged(GridOptions changed) => Post(() =>
+        Run(static (primary, options, now) => primary.Reconfigure(options, now), changed.ToPrimaryOptions()));
 
     private Task OnTick(CancellationToken cancellation)
     {

@@ -43,6 +43,8 @@ internal sealed class GridSiloService(
             hosted.Primary is { IsDown: false })) ?? default;
     }
 
+    public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));
+
     public ValueTask<SiloCopies> GetCopiesAsync()
     {
         List<CopyStatus> copies = [];
@@ -96,7 +98,7 @@ internal sealed class GridSiloService(
             return $"the copy of shard {shard} has just been replaced; look at the status and try again";
 
         // The primary would notice by the silence only: an empty copy that attaches tells it at once.
-        await grains.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(shard, host.Silo)).FollowAsync(epoch);
+        await grains.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(shard, host.Silo)).FollowAsync(epoch, endedAttach: 0);
         return null;
     }
 

@@ -12,13 +12,15 @@ internal sealed partial class BackgroundThreads : TaskScheduler, IDisposable
     // A third of the share of an ordinary thread: enough to get on with where the clients take all they can.
     private const int Niceness = 5;
     private const int PriorityOfProcess = 0;
+    private const int ThreadsMax = 4;
 
     private readonly BlockingCollection<Task> _queue = [];
 
-    public BackgroundThreads(string name, int count)
+    /// <summary>Starts a thread for each processor, up to a few.</summary>
+    public BackgroundThreads()
     {
-        for (int i = 0; i < count; i++)
-            new Thread(Run) { IsBackground = true, Name = name, Priority = ThreadPriority.BelowNormal }.Start();
+        for (int i = 0; i < Math.Min(Environment.ProcessorCount, ThreadsMax); i++)
+            new Thread(Run) { IsBackground = true, Name = "grid background", Priority = ThreadPriority.BelowNormal }.Start();
     }
 
     /// <summary>Runs something on these threads.</summary>

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Storage;
 using Orleans.TestingHost;
+using Xunit;
 
 namespace Grid.Cluster.Tests.Replication;
 
@@ -109,6 +110,25 @@ internal sealed class GridCluster : IAsyncDisposable
     {
         string state = "";
         await Until.TrueAsync(() => IsWhole(copies, out state), () => state);
+    }
+
+    /// <summary>Waits until all copies of each shard have the same contents at the same offset.</summary>
+    public async Task UntilDigestsAreEqualAsync(int copies)
+    {
+        for (int shard = 0; shard < Shards; shard++)
+        {
+            IReadOnlyList<(string Silo, long Offset, string Digest)> digests = [];
+            bool equal = false;
+            for (int attempt = 0; !equal && attempt < 200; attempt++)
+            {
+                digests = await DigestAsync(shard);
+                equal = digests.Count == copies && digests.Select(digest => (digest.Offset, digest.Digest)).Distinct().Count() == 1;
+                if (!equal)
+                    await Task.Delay(25, TestContext.Current.CancellationToken);
+            }
+
+            Assert.True(equal, $"shard {shard}: {string.Join("; ", digests)}");
+        }
     }
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();

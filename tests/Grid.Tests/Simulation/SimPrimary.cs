@@ -16,7 +16,6 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
     private readonly Dictionary<string, Pipe> _commands = [];
     private readonly Dictionary<string, Pipe> _snapshots = [];
     private readonly Dictionary<(string, long), ReplicaCapabilities> _attached = [];
-    private SnapshotJob? _job;
     private bool _flushing;
     private bool _gone;
 
@@ -27,7 +26,8 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _oracle = _world.Oracles[slot.Shard];
         Copy = copy;
         Token = token;
-        Core = new ShardPrimary(copy, token, record, _world.Plan.Primary with { Planted = _world.Plan.Planted }, _world.Random, this);
+        Options = _world.Plan.Primary with { Planted = _world.Plan.Planted, Compress = slot.Silo.Compresses };
+        Core = new ShardPrimary(copy, token, record, Options, _world.Random, this);
     }
 
     public ShardPrimary Core { get; }
@@ -36,9 +36,14 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
 
     public long Token { get; }
 
+    public PrimaryOptions Options { get; }
+
     public SimSilo Silo => _slot.Silo;
 
-    private Instant Now => _world.Now(Silo);
+    /// <summary>The snapshot on its way out.</summary>
+    public SnapshotJob? Job { get; private set; }
+
+    public Instant Now => _world.Now(Silo);
 
     public void Start()
     {
@@ -46,7 +51,11 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         Turn(() => Core.Start(Silo.Alive, Now));
     }
 
-    public void Tick() => Turn(() => Core.Tick(Now));
+    public void Tick() => Turn(() =>
+    {
+        Core.Tick(Now);
+        _oracle.AfterTick(this);
+    });
 
     public void OnSilosChanged() => Turn(() => Core.OnSilosChanged(Silo.Alive, Now));
 
@@ -56,7 +65,10 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         Turn(() =>
         {
             _attached[(request.Copy.Silo, request.Attach)] = request.Capabilities;
+            long? expected = _oracle.WhereToContinue(this, request);
             answer = Core.OnAttach(request, Now);
+            if (answer == AttachAnswer.Accepted)
+                _oracle.OnAttached(this, request, expected);
         });
         return answer;
     }
@@ -77,8 +89,8 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
 
     public void SnapshotEnded(SnapshotJob job)
     {
-        if (_job == job)
-            _job = null;
+        if (Job == job)
+            Job = null;
         Turn(() => Core.OnSnapshotEnded(job.Plan.SnapshotId, Now));
     }
 
@@ -94,7 +106,7 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _gone = true;
         foreach (Pipe pipe in _commands.Values.Concat(_snapshots.Values))
             pipe.Clear();
-        _job?.Dispose();
+        Job?.Dispose();
     }
 
     void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item) => CommandPipe(silo).Send(item, attach);
@@ -114,30 +126,49 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _world.Store.CompareAndSet(Silo, record, Core.Record.Nonce, () => !_gone && !Core.IsDown, (outcome, current) =>
             Turn(() => Core.OnRecordWritten(outcome, current, Now)));
 
+    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
+    {
+        foreach (CopyName name in copies)
+        {
+            if (_world.Find(name.Silo) is { } there)
+                _world.Tell(Silo, there, () => Grant(there, request, name));
+        }
+    }
+
+    void IPrimaryOutput.RequestSync() => _world.After(_world.CallDelayUs(null), Silo, () => Turn(() => Core.OnSyncPermitted(Now)));
+
+    void IPrimaryOutput.ReleaseSync()
+    {
+    }
+
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) =>
+        throw new NotSupportedException("Saved snapshots are not simulated yet.");
+
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
     {
         _oracle.OnSnapshot(this, plan, plan.Members.All(member => _attached[(member.Silo, member.Attach)].HasFlag(ReplicaCapabilities.Lz4)));
-        _job = new SnapshotJob(_world, this, plan, [.. plan.Members.Select(member => SnapshotPipe(member.Silo))]);
-        _job.Begin();
+        Job = new SnapshotJob(_world, this, plan, [.. plan.Members.Select(member => SnapshotPipe(member.Silo))]);
+        Job.Begin();
     }
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId)
     {
-        if (_job is { } job && job.Plan.SnapshotId == snapshotId)
+        _oracle.OnSnapshotCancelled(this, snapshotId);
+        if (Job is { } job && job.Plan.SnapshotId == snapshotId)
             _world.After(10, Silo, job.Cancel);
     }
 
-    void IPrimaryOutput.StartReplica(string silo)
+    void IPrimaryOutput.StartReplica(string silo, long endedAttach)
     {
         if (_world.Find(silo) is { } there)
-            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Follow(Core.Epoch));
+            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Follow(Core.Epoch, endedAttach));
     }
 
     void IPrimaryOutput.AbandonLink(string silo)
     {
         CommandPipe(silo).Clear();
         SnapshotPipe(silo).Clear();
-        _job?.Forget(silo);
+        Job?.Forget(silo);
     }
 
     void IPrimaryOutput.StepDown(string reason)
@@ -147,7 +178,8 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _oracle.OnReignEnds(this);
         _world.After(1, Silo, () =>
         {
-            _job?.Cancel();
+            Job?.Cancel();
+            _slot.Ghosts.Remove(this);
             if (_slot.Primary != this)
                 return;
             _slot.Primary = null;
@@ -158,9 +190,15 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
 
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
     {
-        _oracle.OnReport(what);
+        _oracle.OnReport(this, what, silo, details);
         _world.Count(what.ToString());
         _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch}: {what} {silo} {details}");
+    }
+
+    private void Grant(SimSilo there, LeaseRequest request, CopyName name)
+    {
+        if (there.Slot(_slot.Shard).Copy is { } copy && copy.Name == name && copy.TryGrant(request.Epoch, request.LeaseMs, _world.Now(there).MonotonicMs))
+            _world.Tell(there, Silo, () => Turn(() => Core.OnGranted(name, request.Number, Now)));
     }
 
     private void Turn(Action action)

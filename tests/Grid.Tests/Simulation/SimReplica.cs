@@ -12,6 +12,10 @@ internal sealed class SimReplica : IReplicaOutput
     private readonly Slot _slot;
     private readonly World _world;
     private bool _gone;
+    private bool _told;
+    private int _attachesInRow;
+    private long _attachedAtMs;
+    private Guid _coming;
 
     public SimReplica(Slot slot, ShardCopy copy, long token)
     {
@@ -29,10 +33,12 @@ internal sealed class SimReplica : IReplicaOutput
 
     private Instant Now => _world.Now(Silo);
 
-    public void Follow(long epoch) => Turn(() =>
+    public void Follow(long epoch, long endedAttach) => Turn(() =>
     {
+        _told = true;
         Core.OnNewEpoch(epoch, Now);
-        Core.Follow(Now);
+        Core.Follow(endedAttach, Now);
+        _told = false;
     });
 
     public void Tick() => Turn(() => Core.Tick(Now));
@@ -56,11 +62,18 @@ internal sealed class SimReplica : IReplicaOutput
             return;
         Core.Dispose();
         _gone = true;
-        _slot.Coming = null;
+        if (_slot.Coming?.Name.CopyId == _coming)
+            _slot.Coming = null;
     }
 
     void IReplicaOutput.Attach(AttachRequest request)
     {
+        if (!_told)
+        {
+            _world.Oracles[_slot.Shard].OnAttaching(this, request, Now.MonotonicMs - _attachedAtMs, _attachesInRow++);
+            _attachedAtMs = Now.MonotonicMs;
+        }
+
         _world.CallShard(
             Silo,
             Silo.Known,
@@ -68,7 +81,7 @@ internal sealed class SimReplica : IReplicaOutput
             timeoutUs: 400_000,
             (there, answered) =>
             {
-                AttachAnswer answer = there.Primary!.OnAttach(request);
+                AttachAnswer answer = there.OnAttach(request);
                 _world.Tell(there.Silo, Silo, () =>
                 {
                     answered();
@@ -93,15 +106,15 @@ internal sealed class SimReplica : IReplicaOutput
     ShardCopy IReplicaOutput.MakeCopy(Guid copyId)
     {
         Guid id = _world.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? new Guid(_slot.Shard, 0, 0, new byte[8]) : copyId;
+        _coming = id;
         return _slot.Coming = new ShardCopy(_slot.Shard, new CopyName(Silo.Name, id), _world.Pages);
     }
 
-    void IReplicaOutput.InstallCopy(ShardCopy loaded, ShardCopy old)
+    void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old)
     {
         _slot.Coming = null;
-        _slot.Copy = loaded;
+        _slot.Copy = next;
         old.Dispose();
-        _world.Oracles[_slot.Shard].OnLoaded(loaded);
     }
 
     void IReplicaOutput.Dismiss()
@@ -116,6 +129,10 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.Report(ReplicaEvent what, string details)
     {
+        if (what is ReplicaEvent.PartialResync or ReplicaEvent.LoadEnded)
+            _attachesInRow = 0;
+        if (what == ReplicaEvent.LoadEnded)
+            _world.Oracles[_slot.Shard].OnLoaded(Core.Copy);
         _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
     }

@@ -18,7 +18,9 @@ internal sealed class SimSilo
         Known = new SimSilo?[world.Plan.Shards];
         SlowFactor = world.Random.Chance(world.Plan.SlowSilo) ? world.Random.Between(2, 15) : 1;
         DecodesLz4 = !world.Random.Chance(world.Plan.PlainSilo);
+        Compresses = world.Plan.Primary.Compress != world.Random.Chance(world.Plan.OddSilo);
         ClockSkewMs = world.Random.Between(-40, 40);
+        MonotonicAheadMs = world.Random.Between(0, 1_000_000);
         Alive = [Name];
         world.After(world.Random.Below(50_000), this, Tick);
     }
@@ -41,7 +43,19 @@ internal sealed class SimSilo
 
     public bool DecodesLz4 { get; }
 
-    public int ClockSkewMs { get; }
+    /// <summary>What its primaries are set to.</summary>
+    public bool Compresses { get; }
+
+    /// <summary>By how much its wall clock is wrong; may change at any time.</summary>
+    public int ClockSkewMs { get; set; }
+
+    /// <summary>Its clock for time-outs began at another moment than everybody else's.</summary>
+    public long MonotonicAheadMs { get; }
+
+    /// <summary>Until when it was frozen or cut off, as far as is known.</summary>
+    public long TroubledUntilMs { get; private set; }
+
+    public void Trouble(long untilMs) => TroubledUntilMs = Math.Max(TroubledUntilMs, untilMs);
 
     /// <summary>Who is alive, as far as this silo has heard.</summary>
     public HashSet<string> Alive { get; private set; }
@@ -57,7 +71,11 @@ internal sealed class SimSilo
     {
         Alive = [.. World.Silos.Where(silo => !silo.DeclaredDead).Select(silo => silo.Name)];
         foreach (Slot slot in _slots)
+        {
             slot.Primary?.OnSilosChanged();
+            foreach (SimPrimary ghost in slot.Ghosts.ToArray())
+                ghost.OnSilosChanged();
+        }
     }
 
     public void Stop()
@@ -71,8 +89,7 @@ internal sealed class SimSilo
     {
         foreach (Slot slot in _slots)
         {
-            slot.Primary?.Tick();
-            slot.Replica?.Tick();
+            slot.Tick();
         }
 
         World.After((45 + World.Random.Below(10)) * 1000L, this, Tick);
@@ -99,6 +116,12 @@ internal sealed class Slot(SimSilo silo, int shard)
 
     public SimReplica? Replica { get; set; }
 
+    /// <summary>Activations that were lost from the directory and do not know it yet.</summary>
+    public List<SimPrimary> Ghosts { get; } = [];
+
+    /// <summary>Replica grains that still get items though their copy has another owner.</summary>
+    public List<SimReplica> GhostReplicas { get; } = [];
+
     public void Activate()
     {
         if (_activating || Primary is not null)
@@ -108,7 +131,7 @@ internal sealed class Slot(SimSilo silo, int shard)
     }
 
     /// <summary>The primary asks for a replica here.</summary>
-    public void Follow(long epoch)
+    public void Follow(long epoch, long endedAttach)
     {
         Silo.World.Touch(Shard);
         if (Primary is not null || _activating)
@@ -120,7 +143,53 @@ internal sealed class Slot(SimSilo silo, int shard)
             StartReplica();
         }
 
-        Replica!.Follow(epoch);
+        Replica!.Follow(epoch, endedAttach);
+    }
+
+    /// <summary>The primary's activation is lost: calls find another one, turns of its own go on.</summary>
+    public void Orphan()
+    {
+        if (Primary is not { } lost)
+            return;
+        Primary = null;
+        Ghosts.Add(lost);
+        Silo.World.After(Silo.World.Random.Between(50, 1500) * 1000L, Silo, () =>
+        {
+            if (Ghosts.Remove(lost))
+                lost.Dispose();
+        });
+    }
+
+    /// <summary>Somebody else owns the copy now; the replica's grain may go on getting items for a while.</summary>
+    public void Retire()
+    {
+        if (Replica is not { } old)
+            return;
+        Replica = null;
+        GhostReplicas.Add(old);
+        Silo.World.After(Silo.World.Random.Below(300) * 1000L, Silo, () =>
+        {
+            if (GhostReplicas.Remove(old))
+                old.Vanish();
+        });
+    }
+
+    public void Tick()
+    {
+        Primary?.Tick();
+        Replica?.Tick();
+        foreach (SimPrimary ghost in Ghosts.ToArray())
+            ghost.Tick();
+        foreach (SimReplica ghost in GhostReplicas)
+            ghost.Tick();
+    }
+
+    /// <summary>An item of a stream comes to whoever listens here.</summary>
+    public void OnItem(ReadOnlySpan<byte> item, bool isSnapshot)
+    {
+        Replica?.OnItem(item, isSnapshot);
+        foreach (SimReplica ghost in GhostReplicas)
+            ghost.OnItem(item, isSnapshot);
     }
 
     public void StartReplica()
@@ -134,6 +203,10 @@ internal sealed class Slot(SimSilo silo, int shard)
     {
         Primary?.Dispose();
         Replica?.Vanish();
+        Ghosts.ForEach(ghost => ghost.Dispose());
+        GhostReplicas.ForEach(ghost => ghost.Vanish());
+        Ghosts.Clear();
+        GhostReplicas.Clear();
         Primary = null;
         Replica = null;
         Copy?.Dispose();

@@ -1,6 +1,7 @@
 using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Storage;
 
 namespace Grid.Tests.Simulation;
 
@@ -13,30 +14,36 @@ internal static class Simulator
     private const int AftermathMs = 4000;
 
     /// <summary>What a run did, for the statistics.</summary>
-    public sealed record Outcome(long Steps, long VirtualMs, int Lost, IReadOnlyDictionary<string, int> Counts);
+    /// <param name="Steps">Events that happened.</param>
+    /// <param name="VirtualMs">Time that passed.</param>
+    /// <param name="Lost">Shards that were left without a copy.</param>
+    /// <param name="Counts">How often each kind of thing happened.</param>
+    /// <param name="Fingerprint">Two runs with one fingerprint went the same way.</param>
+    public sealed record Outcome(long Steps, long VirtualMs, int Lost, IReadOnlyDictionary<string, int> Counts, ulong Fingerprint);
 
     /// <exception cref="SimulationException">An invariant did not hold.</exception>
-    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true)
+    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true, PagePool? pages = null)
     {
+        pages ??= new PagePool();
         try
         {
-            return RunOnce(seed, change, records: false);
+            return RunOnce(seed, change, pages, records: false);
         }
         catch (SimulationException) when (explain)
         {
             // Once more, with a transcript.
-            return RunOnce(seed, change, records: true);
+            return RunOnce(seed, change, pages, records: true);
         }
     }
 
-    private static Outcome RunOnce(ulong seed, Func<SimPlan, SimPlan>? change, bool records)
+    private static Outcome RunOnce(ulong seed, Func<SimPlan, SimPlan>? change, PagePool pages, bool records)
     {
         SimRandom random = new(seed);
         World? world = null;
         try
         {
             SimPlan plan = SimPlan.Draw(random);
-            world = new World(seed, change?.Invoke(plan) ?? plan, random, records);
+            world = new World(seed, change?.Invoke(plan) ?? plan, random, pages, records);
             return Play(world);
         }
         finally
@@ -71,7 +78,8 @@ internal static class Simulator
             world.Steps,
             world.NowMs,
             world.Plan.Shards - Alive(world).Count(),
-            world.Counts);
+            world.Counts,
+            world.Random.Next());
     }
 
     private static IEnumerable<int> Alive(World world) => Enumerable.Range(0, world.Plan.Shards).Where(shard => !Nemesis.IsLost(world, shard));
@@ -80,7 +88,7 @@ internal static class Simulator
     {
         world.Chaos = false;
         world.Heal();
-        world.Note("calm");
+        world.Note($"calm");
         foreach (SimSilo silo in world.Silos)
             silo.SlowFactor = 1;
     }

@@ -111,8 +111,7 @@ internal sealed class Takeover(Slot slot, Action over)
         }
 
         long token = copy.TakeOwnership();
-        slot.Replica?.Vanish();
-        slot.Replica = null;
+        slot.Retire();
         long epoch = _world.Plan.Broken.HasFlag(RuntimeBug.ReusesEpoch) ? Math.Max(record.Epoch, copy.History.LastEpoch + 1) : plan.Epoch;
         Write(record, record.WithPrimary(plan.Copy, epoch, plan.InSync, _world.Random.NextGuid()), copy, token, created: false);
     }
