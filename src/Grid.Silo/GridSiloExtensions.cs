@@ -46,6 +46,7 @@ public static class GridSiloExtensions
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();
+        services.AddSingleton<BackgroundThreads>();
         services.AddSingleton<SyncServices>();
         services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();

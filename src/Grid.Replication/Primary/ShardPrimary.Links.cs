@@ -141,8 +141,15 @@ public sealed partial class ShardPrimary
             OnMemberLeft(link);
     }
 
-    /// <summary>True for a copy without which the shard has all the in-sync copies wanted.</summary>
-    private bool IsSurplus(CopyName copy) => MembersSure() >= _options.Replicas && !IsRequired(copy);
+    /// <summary>
+    /// True for a copy without which the shard has all the in-sync copies wanted. A silo has one copy of a shard at most: one
+    /// that comes with another copy than the record names has lost that one.
+    /// </summary>
+    private bool IsSurplus(CopyName copy)
+    {
+        int lost = _record.Members.Count(member => member.Silo == copy.Silo && member != copy);
+        return MembersSure() - lost >= _options.Replicas && !IsRequired(copy);
+    }
 
     /// <summary>Only copies that the record may name need to be remembered as lost.</summary>
     private void ForgetLostCopies()
