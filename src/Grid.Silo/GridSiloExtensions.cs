@@ -1,5 +1,6 @@
 using System.Net;
 using Grid.Client;
+using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
@@ -61,6 +62,8 @@ public static class GridSiloExtensions
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
         services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
 
+        services.AddSingleton<LocalReadCounters>();
+        services.AddSingleton<ILocalCopies, LocalCopies>();
         services.AddSingleton<LocalShards>();
         services.AddSingleton(static sp => new FrontCalls(TimeProvider.System));
         services.AddSingleton<SiloFront>();
