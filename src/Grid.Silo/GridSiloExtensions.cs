@@ -39,6 +39,8 @@ public static class GridSiloExtensions
 
         services.AddSingleton<PagePool>();
         services.AddSingleton<CopyHost>();
+        services.AddMetrics();
+        services.AddSingleton<ReplicationInstruments>();
         services.AddSingleton<SnapshotGate>();
         services.AddSingleton<SiloMembership>();
         services.AddSingleton<ShardRecordStore>();

@@ -1,4 +1,5 @@
 using Grid.Formats.Buffers;
+using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
@@ -25,7 +26,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments instruments, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -45,6 +46,10 @@ internal sealed partial class ReplicaGrain(CopyHost host, IOptions<GridOptions> 
         _shard = SiloBoundKey.ShardOf(this.GetPrimaryKeyString());
         _primary = GrainFactory.GetGrain<IShardReplicationGrain>(_shard);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+
+        // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
+        if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
+            Take();
         return Task.CompletedTask;
     }
 

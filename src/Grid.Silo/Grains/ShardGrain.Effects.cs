@@ -39,6 +39,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
     {
+        instruments.CountRound(plan);
         _cancelSnapshot = new CancellationTokenSource();
         _sender = new SnapshotSender(plan, new SnapshotSenderSetting
         {
@@ -71,7 +72,11 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.StepDown(string reason) => _downReason = reason;
 
-    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => LogEvent(_shard, what, silo, details);
+    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
+    {
+        instruments.Count(what);
+        LogEvent(_shard, what, silo, details);
+    }
 
     /// <summary>Tells the state machine which items the streams took at once; that may send more.</summary>
     private void ReportSent(ShardPrimary primary, Instant now)

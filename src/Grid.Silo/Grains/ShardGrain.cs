@@ -34,6 +34,7 @@ internal sealed partial class ShardGrain(
     ShardPolls polls,
     SiloMembership membership,
     SnapshotGate snapshotGate,
+    ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     IOptions<GridOptions> options,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable

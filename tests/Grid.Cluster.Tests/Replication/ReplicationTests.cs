@@ -28,7 +28,7 @@ public sealed class ReplicationTests
 
         for (int shard = 0; shard < Shards; shard++)
             Assert.Equal(2, cluster.CopiesOf(shard).Select(copy => copy.Copy.Name.Silo).Distinct().Count());
-        await UntilDigestsAreEqualAsync(cluster, copies: 2);
+        await cluster.UntilDigestsAreEqualAsync(copies: 2);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class ReplicationTests
             Assert.Equal($"before-{key}", await PatientlyAsync(() => client.GetAsync(key)));
         await cluster.UntilWholeAsync(copies: 2);
         await WriteAsync(cluster, "after");
-        await UntilDigestsAreEqualAsync(cluster, copies: 2);
+        await cluster.UntilDigestsAreEqualAsync(copies: 2);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class ReplicationTests
         await joining;
 
         await cluster.UntilWholeAsync(copies: 3);
-        await UntilDigestsAreEqualAsync(cluster, copies: 3);
+        await cluster.UntilDigestsAreEqualAsync(copies: 3);
     }
 
     private static async Task WriteAsync(GridCluster cluster, string prefix)
@@ -96,24 +96,6 @@ public sealed class ReplicationTests
             {
                 await Task.Delay(20, TestContext.Current.CancellationToken);
             }
-        }
-    }
-
-    private static async Task UntilDigestsAreEqualAsync(GridCluster cluster, int copies)
-    {
-        for (int shard = 0; shard < Shards; shard++)
-        {
-            IReadOnlyList<(string Silo, long Offset, string Digest)> digests = [];
-            bool equal = false;
-            for (int attempt = 0; !equal && attempt < 200; attempt++)
-            {
-                digests = await cluster.DigestAsync(shard);
-                equal = digests.Count == copies && digests.Select(digest => (digest.Offset, digest.Digest)).Distinct().Count() == 1;
-                if (!equal)
-                    await Task.Delay(25, TestContext.Current.CancellationToken);
-            }
-
-            Assert.True(equal, $"shard {shard}: {string.Join("; ", digests)}");
         }
     }
 }
