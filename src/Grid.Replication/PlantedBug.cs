@@ -54,4 +54,16 @@ internal enum PlantedBug
 
     /// <summary>The backlog drops what a member of the required set has not acknowledged.</summary>
     DropsUnacknowledged = 1 << 14,
+
+    /// <summary>A link that is not required pins as much of the log as it likes.</summary>
+    PinsWithoutBound = 1 << 15,
+
+    /// <summary>A replica joins a saved snapshot that it cannot read.</summary>
+    JoinsUnreadableSnapshot = 1 << 16,
+
+    /// <summary>A replica believes that it is fresh although it has not applied what was committed.</summary>
+    TrustsAnyHeartbeat = 1 << 17,
+
+    /// <summary>A primary takes itself for the only one although its lease has run out.</summary>
+    TakesLeaseForGranted = 1 << 18,
 }

@@ -61,6 +61,9 @@ public sealed class GridOptions
     /// <summary>Silence after which a replica leaves the in-sync set and its link ends, in milliseconds, 200 to 60,000. Default 2000.</summary>
     public int ReplicaTimeoutMs { get; set; } = 2000;
 
+    /// <summary>How long a copy's grant lasts that lets a primary vouch for being the only one, in milliseconds, 200 to 30,000; renewed four times as often. Default 1000.</summary>
+    public int LeaseMs { get; set; } = 1000;
+
     /// <summary>How long a silo waits for another one's answer about its copies, in milliseconds, 50 to 10,000. Default 200.</summary>
     public int PollTimeoutMs { get; set; } = 200;
 
@@ -72,6 +75,7 @@ public sealed class GridOptions
         Replicas = Replicas,
         MinInSync = MinInSync,
         ReplicaTimeoutMs = ReplicaTimeoutMs,
+        LeaseMs = LeaseMs,
         HeartbeatMs = Math.Max(50, ReplicaTimeoutMs / 8),
         SyncWindowMs = SyncWindowMs,
         MaxCohort = MaxCohort,

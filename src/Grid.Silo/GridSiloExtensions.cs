@@ -41,7 +41,8 @@ public static class GridSiloExtensions
         services.AddSingleton<CopyHost>();
         services.AddMetrics();
         services.AddSingleton<ReplicationInstruments>();
-        services.AddSingleton<SnapshotGate>();
+        services.AddSingleton<SyncPlaces>();
+        services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();
         services.AddSingleton<ShardRecordStore>();
         services.AddSingleton<ClusterBootstrap>();

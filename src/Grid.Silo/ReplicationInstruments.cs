@@ -32,6 +32,8 @@ internal sealed class ReplicationInstruments
     private readonly Counter<long> _refused;
     private readonly Counter<long> _rounds;
     private readonly Counter<long> _givenUp;
+    private readonly Counter<long> _joined;
+    private readonly Counter<long> _faulted;
     private readonly Counter<long> _linksEnded;
     private readonly Counter<long> _inSyncChanges;
     private readonly Counter<long> _reigns;
@@ -46,7 +48,9 @@ internal sealed class ReplicationInstruments
         _refused = meter.CreateCounter<long>("grid.replication.partial_refusals", "{attach}", "Attaches that a primary could not answer from its backlog.");
         _rounds = meter.CreateCounter<long>("grid.replication.rounds", "{snapshot}", "Snapshots that a primary began for a cohort, by codec.");
         _givenUp = meter.CreateCounter<long>("grid.replication.rounds.given_up", "{snapshot}", "Snapshots given up because they kept too much memory.");
-        _linksEnded = meter.CreateCounter<long>("grid.replication.links.ended", "{link}", "Links that a primary ended.");
+        _joined = meter.CreateCounter<long>("grid.replication.rounds.joined", "{replica}", "Replicas that joined a snapshot on disk that was there already.");
+        _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row.");
+        _linksEnded = meter.CreateCounter<long>("grid.replication.links.ended", "{link}", "Links that a primary ended, by type of reason.");
         _inSyncChanges = meter.CreateCounter<long>("grid.replication.in_sync_changes", "{change}", "Changes of in-sync sets.");
         _reigns = meter.CreateCounter<long>("grid.replication.reigns", "{reign}", "Reigns begun over a shard.");
     }
@@ -65,11 +69,18 @@ internal sealed class ReplicationInstruments
             case ReplicaEvent.LoadEnded:
                 Sync("full", "completed");
                 break;
-            case ReplicaEvent.LoadFailed:
-                Sync("full", "failed");
+            case ReplicaEvent.LoadDropped:
+                Sync("full", "dropped");
                 break;
-            case ReplicaEvent.Gap:
-                _errors.Add(1, Tag(ErrorType, "gap"));
+            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled:
+                Sync("full", "failed");
+                _errors.Add(1, Tag(ErrorType, ErrorOf(what)));
+                break;
+            case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt:
+                _errors.Add(1, Tag(ErrorType, ErrorOf(what)));
+                break;
+            case ReplicaEvent.Faulted:
+                _faulted.Add(1);
                 break;
             case ReplicaEvent.TailCut:
                 _tailCuts.Add(1);
@@ -88,22 +99,48 @@ internal sealed class ReplicationInstruments
             case PrimaryEvent.FullSyncNeeded:
                 _refused.Add(1);
                 break;
-            case PrimaryEvent.LinkEnded:
-                _linksEnded.Add(1);
-                break;
             case PrimaryEvent.InSyncChanged:
                 _inSyncChanges.Add(1);
                 break;
             case PrimaryEvent.SnapshotGivenUp:
                 _givenUp.Add(1);
                 break;
+            case PrimaryEvent.SnapshotJoined:
+                _joined.Add(1);
+                break;
         }
     }
+
+    /// <summary>A primary ended a link.</summary>
+    public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(ErrorType, reason switch
+    {
+        LinkEndReason.Reattached => "reattached",
+        LinkEndReason.Silent => "silent",
+        LinkEndReason.SiloDead => "silo_dead",
+        LinkEndReason.StreamFailed => "stream_failed",
+        LinkEndReason.Surplus => "surplus",
+        LinkEndReason.Overrun => "overrun",
+        LinkEndReason.SnapshotLost => "snapshot_lost",
+        LinkEndReason.SettingsChanged => "settings_changed",
+        LinkEndReason.Misbehaved => "misbehaved",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "A reason without a name."),
+    }));
 
     /// <summary>A primary begins a snapshot for a cohort.</summary>
     public void CountRound(SnapshotPlan plan) => _rounds.Add(1, Tag(Codec, plan.Announcement.Compressed ? "lz4" : "none"));
 
     private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(SyncKind, kind), Tag(SyncOutcome, outcome));
+
+    private static string ErrorOf(ReplicaEvent what) => what switch
+    {
+        ReplicaEvent.Gap => "gap",
+        ReplicaEvent.CommandDamaged or ReplicaEvent.LoadDamaged => "checksum",
+        ReplicaEvent.CommandsCorrupt or ReplicaEvent.LoadCorrupt => "corrupt",
+        ReplicaEvent.LoadTruncated => "truncated",
+        ReplicaEvent.LoadIncompatible => "incompatible",
+        ReplicaEvent.LoadStalled => "stalled",
+        _ => throw new ArgumentOutOfRangeException(nameof(what), what, "No error."),
+    };
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 }

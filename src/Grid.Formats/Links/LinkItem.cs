@@ -8,12 +8,13 @@ namespace Grid.Formats.Links;
 /// <summary>What an item of a command or snapshot stream is. The numbers are on the wire: never reuse one.</summary>
 public enum LinkItemKind : byte
 {
-    /// <summary>The link goes on from the replica's log. <c>A</c> = offset at which that log is to end.</summary>
+    /// <summary>The link goes on from the replica's log. <c>A</c> = offset at which that log is to end, <c>C</c> = <see cref="LinkTraits"/>.</summary>
     Continue = 1,
 
     /// <summary>
-    /// The link begins with a snapshot; on the command stream and on the snapshot stream, whichever comes first.
-    /// <c>A</c> = snapshot id, <c>B</c> = base offset, <c>C</c> = 1 when compressed; body = lineage and history.
+    /// The link begins with a snapshot; on the command stream and, where the snapshot has a stream of its own, there too,
+    /// whichever comes first. <c>A</c> = snapshot id, <c>B</c> = base offset, <c>C</c> = <see cref="LinkTraits"/>; body = length,
+    /// lineage and history.
     /// </summary>
     FullSync = 2,
 
@@ -22,18 +23,40 @@ public enum LinkItemKind : byte
 
     /// <summary>
     /// Sign of life that asks for an acknowledgement, also while the replica waits for its turn. <c>A</c> = end of the
-    /// primary's log.
+    /// primary's log, <c>B</c> = the moment, by the replica's clock, of the last acknowledgement that the primary had while it
+    /// held its lease, 0 when there is none.
     /// </summary>
     Heartbeat = 4,
 
     /// <summary>
-    /// A piece of a snapshot, the same bytes for the whole cohort: attach number 0, numbered within the snapshot from 1.
+    /// A piece of a snapshot, on the snapshot stream or, with a single channel, on the command stream. The same bytes for
+    /// the whole cohort: attach number 0, numbered within the snapshot from 1.
     /// <c>A</c> = snapshot id, <c>B</c> = bytes of the payload before this piece; body = the piece.
     /// </summary>
     SnapshotChunk = 5,
 
     /// <summary>The end of a snapshot. <c>A</c> = snapshot id, <c>B</c> = bytes of the payload; body = number of entries.</summary>
     SnapshotEnd = 6,
+
+    /// <summary>As <see cref="Mutations"/>; body = the next bytes of the link's VCS frame, which hold exactly these mutations.</summary>
+    PackedMutations = 7,
+}
+
+/// <summary>What was agreed on for a link, announced in its first item. The bits are on the wire.</summary>
+[Flags]
+public enum LinkTraits : long
+{
+    /// <summary>Everything is plain.</summary>
+    None = 0,
+
+    /// <summary>The snapshot is a VCS frame.</summary>
+    PackedSnapshot = 1,
+
+    /// <summary>Mutations may come packed in one VCS frame that lasts as long as the link.</summary>
+    PackedCommands = 2,
+
+    /// <summary>The primary would pack the commands of a replica that can decode them: what a replica must know to see whether a change of its own settings concerns this link.</summary>
+    OffersPacking = 4,
 }
 
 /// <summary>

@@ -4,7 +4,7 @@ namespace Grid.Formats.Snapshots;
 public sealed class SnapshotFormatException : PayloadException
 {
     /// <summary>Makes an exception; <paramref name="offset"/> counts bytes of the uncompressed file.</summary>
-    internal SnapshotFormatException(PayloadFault fault, string detail, long offset)
+    public SnapshotFormatException(PayloadFault fault, string detail, long offset)
         : base(fault, $"Snapshot error at byte {offset}: {detail} ({fault}).", offset)
     {
     }

@@ -29,6 +29,7 @@ public enum CopyState
 public sealed class ShardCopy : IDisposable
 {
     private long _owner;
+    private long _freshAtMs = long.MinValue;
 
     /// <summary>Makes an empty copy.</summary>
     public ShardCopy(int shard, CopyName name, PagePool pages)
@@ -70,6 +71,16 @@ public sealed class ShardCopy : IDisposable
     /// <summary>The highest committed offset that a primary told, or reached.</summary>
     public long CommittedSeen { get; set; }
 
+    /// <summary>
+    /// The applied data are at least as new as everything that was committed at this moment of the silo's monotonic
+    /// clock; <see cref="long.MinValue"/> while nothing can be said. From any thread.
+    /// </summary>
+    public long FreshAtMs
+    {
+        get => Volatile.Read(ref _freshAtMs);
+        set => Volatile.Write(ref _freshAtMs, value);
+    }
+
     /// <summary>The highest epoch seen: the copy follows no primary below it and is adopted for no epoch up to it.</summary>
     public long EpochSeen { get; private set; }
 
@@ -90,6 +101,22 @@ public sealed class ShardCopy : IDisposable
     {
         EpochSeen = Math.Max(EpochSeen, epoch);
         RecordVersionSeen = Math.Max(RecordVersionSeen, recordVersion);
+    }
+
+    /// <summary>Until when the copy has promised to take part in no other reign, by the silo's monotonic clock: a takeover waits that long.</summary>
+    public long GrantedUntilMs { get; private set; }
+
+    /// <summary>
+    /// Grants a lease to the primary of <paramref name="epoch"/>: until it ends nobody takes over on this copy and serves. A copy that has seen a
+    /// higher epoch never grants.
+    /// </summary>
+    /// <returns>False when it is refused.</returns>
+    public bool TryGrant(long epoch, int leaseMs, long nowMs)
+    {
+        if (State != CopyState.Complete || epoch < EpochSeen)
+            return false;
+        GrantedUntilMs = Math.Max(GrantedUntilMs, nowMs + leaseMs);
+        return true;
     }
 
     /// <summary>Cuts the tail behind <paramref name="offset"/> away.</summary>

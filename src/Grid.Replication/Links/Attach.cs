@@ -17,6 +17,16 @@ public enum ReplicaCapabilities
     DualChannel = 2,
 }
 
+/// <summary>What becomes of a replica's old data while a snapshot is loaded.</summary>
+public enum LoadMode
+{
+    /// <summary>It is loaded beside them; they serve local reads as far as these allow their age, until the new data take their place.</summary>
+    Swap = 0,
+
+    /// <summary>They are freed first: half the memory, and nothing to read until the load is done.</summary>
+    Discard = 1,
+}
+
 /// <summary>A replica's wish to follow its primary, with all that the primary needs to say how.</summary>
 public sealed record AttachRequest
 {
@@ -78,4 +88,5 @@ public enum AttachAnswer
 /// <param name="Offset">Last contiguous offset in the log of a complete copy.</param>
 /// <param name="Applied">Last offset applied.</param>
 /// <param name="Kept">Bytes of mutations held back by a load in progress, for the status.</param>
-public readonly record struct Acknowledgement(int Shard, CopyName Copy, long Epoch, long Attach, long Offset, long Applied, long Kept);
+/// <param name="SentAtMs">When it was sent, by the replica's monotonic clock: the primary's answer to it makes the copy as fresh as that.</param>
+public readonly record struct Acknowledgement(int Shard, CopyName Copy, long Epoch, long Attach, long Offset, long Applied, long Kept, long SentAtMs = 0);

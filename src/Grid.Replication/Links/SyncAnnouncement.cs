@@ -17,11 +17,19 @@ namespace Grid.Replication.Links;
 /// <param name="History">The log's history up to the base.</param>
 public sealed record SyncAnnouncement(long SnapshotId, long BaseOffset, bool Compressed, Guid Lineage, IReadOnlyList<EpochStart> History)
 {
+    /// <summary>Bytes of the payload as it travels, where they are known before it is sent; 0 where they are not.</summary>
+    public long Length { get; init; }
+
+    /// <summary>How the command stream travels; the same for the whole snapshot only by chance, since each link agrees on its own.</summary>
+    public LinkTraits CommandTraits { get; init; }
+
     /// <summary>Builds the item.</summary>
     public PooledBuffer ToItem(long attach, long sequence, long epoch, long committed)
     {
-        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + 24 + (History.Count * 16));
-        new LinkItem(LinkItemKind.FullSync, attach, sequence, epoch, committed, SnapshotId, BaseOffset, Compressed ? 1 : 0).Write(item);
+        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + 32 + (History.Count * 16));
+        LinkTraits traits = CommandTraits | (Compressed ? LinkTraits.PackedSnapshot : LinkTraits.None);
+        new LinkItem(LinkItemKind.FullSync, attach, sequence, epoch, committed, SnapshotId, BaseOffset, (long)traits).Write(item);
+        item.WriteInt64(Length);
         Lineage.TryWriteBytes(item.GetSpan(16));
         item.Advance(16);
         item.WriteUInt32((uint)History.Count);
@@ -40,6 +48,7 @@ public sealed record SyncAnnouncement(long SnapshotId, long BaseOffset, bool Com
     public static SyncAnnouncement Read(in LinkItem item, ReadOnlySpan<byte> body)
     {
         SpanReader reader = new(body);
+        long length = reader.ReadInt64();
         Guid lineage = new(reader.Read(16));
         uint count = reader.ReadUInt32();
         if (count > reader.Remaining / 16)
@@ -54,8 +63,13 @@ public sealed record SyncAnnouncement(long SnapshotId, long BaseOffset, bool Com
             history[i] = last = start;
         }
 
-        if (reader.Remaining != 0 || item.B < last.FirstOffset)
-            throw new MalformedException($"An announcement of a snapshot at {item.B} with {reader.Remaining} bytes left, whose last epoch is {last}.");
-        return new SyncAnnouncement(item.A, item.B, item.C == 1, lineage, history);
+        if (reader.Remaining != 0 || item.B < last.FirstOffset || length < 0)
+            throw new MalformedException($"An announcement of a snapshot of {length} bytes at {item.B} with {reader.Remaining} bytes left, whose last epoch is {last}.");
+        LinkTraits traits = (LinkTraits)item.C;
+        return new SyncAnnouncement(item.A, item.B, traits.HasFlag(LinkTraits.PackedSnapshot), lineage, history)
+        {
+            Length = length,
+            CommandTraits = traits & ~LinkTraits.PackedSnapshot,
+        };
     }
 }

@@ -35,6 +35,7 @@ public sealed class MutationLog : IDisposable
 
     private readonly List<Chunk> _chunks = [];
     private int _head;
+    private long _appended;
     private int _lastFound;
 
     /// <summary>Begins a log whose first mutation will have the offset after <paramref name="startAfter"/>.</summary>
@@ -53,13 +54,21 @@ public sealed class MutationLog : IDisposable
     /// <summary>Bytes of the mutations held.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Bytes of the mutations from <paramref name="offset"/> on, at the most a chunk too many; all that is held when it lies before the log.</summary>
+    public long BytesFrom(long offset)
+    {
+        if (offset > EndOffset)
+            return 0;
+        return offset <= FirstOffset ? Bytes : _appended - Find(offset).Start;
+    }
+
     /// <summary>Reserves room for one mutation of at most <paramref name="lengthMax"/> bytes at the end.</summary>
     public Span<byte> Reserve(long epoch, int lengthMax)
     {
         Chunk? last = _chunks.Count > _head ? _chunks[^1] : null;
         if (last is null || last.Epoch != epoch || last.Buffer.Length - last.Used < lengthMax)
         {
-            last = new Chunk(ArrayPool<byte>.Shared.Rent(Math.Max(lengthMax, ChunkBytes)), epoch, EndOffset + 1);
+            last = new Chunk(ArrayPool<byte>.Shared.Rent(Math.Max(lengthMax, ChunkBytes)), epoch, EndOffset + 1, _appended);
             _chunks.Add(last);
         }
 
@@ -74,6 +83,7 @@ public sealed class MutationLog : IDisposable
         last.Used += length;
         last.Count++;
         Bytes += length;
+        _appended += length;
         return ++EndOffset;
     }
 
@@ -87,6 +97,7 @@ public sealed class MutationLog : IDisposable
         last.Used += slice.Bytes.Length;
         last.Count += slice.Count;
         Bytes += slice.Bytes.Length;
+        _appended += slice.Bytes.Length;
         EndOffset += slice.Count;
     }
 
@@ -154,6 +165,7 @@ public sealed class MutationLog : IDisposable
         while (_chunks.Count > _head && _chunks[^1].FirstOffset > offset)
         {
             Bytes -= _chunks[^1].Used;
+            _appended -= _chunks[^1].Used;
             ArrayPool<byte>.Shared.Return(_chunks[^1].Buffer);
             _chunks.RemoveAt(_chunks.Count - 1);
         }
@@ -163,6 +175,7 @@ public sealed class MutationLog : IDisposable
             Chunk last = _chunks[^1];
             int used = last.Seek(offset + 1);
             Bytes -= last.Used - used;
+            _appended -= last.Used - used;
             last.Used = used;
             last.Count = (int)(offset + 1 - last.FirstOffset);
             last.Remember(last.FirstOffset, 0);
@@ -203,7 +216,7 @@ public sealed class MutationLog : IDisposable
         return _chunks[_lastFound = low];
     }
 
-    private sealed class Chunk(byte[] buffer, long epoch, long firstOffset)
+    private sealed class Chunk(byte[] buffer, long epoch, long firstOffset, long start)
     {
         private long _markOffset = firstOffset;
         private int _markPosition;
@@ -213,6 +226,9 @@ public sealed class MutationLog : IDisposable
         public long Epoch { get; } = epoch;
 
         public long FirstOffset { get; } = firstOffset;
+
+        /// <summary>Bytes ever appended to the log before this chunk.</summary>
+        public long Start { get; } = start;
 
         public int Used { get; set; }
 

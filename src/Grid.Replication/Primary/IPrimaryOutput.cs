@@ -27,17 +27,45 @@ public interface IPrimaryOutput
     void WriteRecord(ShardRecord record);
 
     /// <summary>
-    /// Sends a snapshot to a cohort: slices of <see cref="SnapshotPlan.Scan"/> on the primary's turns, encoding and
-    /// sending off them. Reports <see cref="ShardPrimary.OnSnapshotSent"/> for each member, then
-    /// <see cref="ShardPrimary.OnSnapshotEnded"/>.
+    /// Asks copies to grant a lease (<see cref="Copies.ShardCopy.TryGrant"/>), beside the streams and not behind what is queued there, and reports
+    /// <see cref="ShardPrimary.OnGranted"/> for each that does. What is lost is asked for again.
+    /// </summary>
+    void AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies);
+
+    /// <summary>
+    /// Asks for one of the silo's places for a sync, and reports <see cref="ShardPrimary.OnSyncPermitted"/> once there is one.
+    /// </summary>
+    void RequestSync();
+
+    /// <summary>Gives the place back, or takes the wish for one back.</summary>
+    void ReleaseSync();
+
+    /// <summary>
+    /// Takes a snapshot: slices of <see cref="SnapshotPlan.Scan"/> on the primary's turns, encoding, writing and sending off them.
+    /// A diskless one goes to the cohort: reports <see cref="ShardPrimary.OnSnapshotSent"/> for each member, then
+    /// <see cref="ShardPrimary.OnSnapshotEnded"/>. One that goes to disk is only written: reports
+    /// <see cref="ShardPrimary.OnSnapshotSaved"/>, or <see cref="ShardPrimary.OnSnapshotEnded"/> if that failed.
+    /// The cohort's announcements are on the command streams already.
     /// </summary>
     void BeginSnapshot(SnapshotPlan plan);
 
-    /// <summary>Ends a snapshot that nobody needs any more, or that holds too much memory.</summary>
+    /// <summary>
+    /// Sends a saved snapshot to one member, and reports <see cref="ShardPrimary.OnSnapshotSent"/>. The announcement is on the command
+    /// stream already; a member with a snapshot stream gets it there as well.
+    /// </summary>
+    void SendSnapshot(SavedSnapshot saved, SnapshotMember member);
+
+    /// <summary>
+    /// Ends a snapshot that nobody needs any more, or that holds too much memory, and removes its file. Of one that is not
+    /// sent or saved yet <see cref="ShardPrimary.OnSnapshotEnded"/> is reported.
+    /// </summary>
     void CancelSnapshot(long snapshotId);
 
-    /// <summary>Has a replica brought up on <paramref name="silo"/>: tells it to attach.</summary>
-    void StartReplica(string silo);
+    /// <summary>
+    /// Has a replica brought up on <paramref name="silo"/>: tells it to attach, also if it still believes in the link with
+    /// the attach number <paramref name="endedAttach"/> (0 = none), which has ended.
+    /// </summary>
+    void StartReplica(string silo, long endedAttach);
 
     /// <summary>Abandons what is queued for <paramref name="silo"/> on its command and snapshot stream: the link has ended.</summary>
     void AbandonLink(string silo);
@@ -47,6 +75,42 @@ public interface IPrimaryOutput
 
     /// <summary>Something an operator may want to know of.</summary>
     void Report(PrimaryEvent what, string silo, string details);
+
+    /// <summary>The link that is reported as ended did so for this reason: for those who count.</summary>
+    void CountLinkEnd(LinkEndReason reason)
+    {
+    }
+}
+
+/// <summary>Why a primary ended a link.</summary>
+public enum LinkEndReason
+{
+    /// <summary>The replica attached anew.</summary>
+    Reattached,
+
+    /// <summary>Nothing was heard of the replica for its time-out.</summary>
+    Silent,
+
+    /// <summary>The replica's silo is dead.</summary>
+    SiloDead,
+
+    /// <summary>A stream failed, or took nothing for too long.</summary>
+    StreamFailed,
+
+    /// <summary>The shard has all the copies wanted.</summary>
+    Surplus,
+
+    /// <summary>The link pinned more of the log than it may.</summary>
+    Overrun,
+
+    /// <summary>Its snapshot was given up, or could not be written.</summary>
+    SnapshotLost,
+
+    /// <summary>Settings were changed that concern it.</summary>
+    SettingsChanged,
+
+    /// <summary>The replica acknowledged what was never sent to it.</summary>
+    Misbehaved,
 }
 
 /// <summary>Things worth a log line, a counter and a place in the list of events.</summary>
@@ -73,6 +137,18 @@ public enum PrimaryEvent
     /// <summary>A snapshot was given up.</summary>
     SnapshotGivenUp,
 
+    /// <summary>A snapshot was written to its file.</summary>
+    SnapshotSaved,
+
+    /// <summary>A replica joined a snapshot that was being written, or had been.</summary>
+    SnapshotJoined,
+
+    /// <summary>A link pinned more of the log than its budget; the details say how much the next attempt has.</summary>
+    PinOverrun,
+
+    /// <summary>A link overran the largest budget: the replica cannot keep up with the writes.</summary>
+    CannotKeepUp,
+
     /// <summary>A replica came into step with the primary.</summary>
     ReplicaOnline,
 }
@@ -82,18 +158,27 @@ public enum PrimaryEvent
 /// <param name="BaseEpoch">Epoch of the mutation at the base offset.</param>
 /// <param name="Scan">The storage's snapshot; whoever carries the plan out disposes it.</param>
 /// <param name="Members">The cohort.</param>
+/// <param name="Transport">Where it goes first.</param>
+/// <param name="Checksums">Whether the payload carries checksums.</param>
 public sealed record SnapshotPlan(
     SyncAnnouncement Announcement,
     long BaseEpoch,
     ShardSnapshot Scan,
-    IReadOnlyList<SnapshotMember> Members)
+    IReadOnlyList<SnapshotMember> Members,
+    SyncTransport Transport,
+    bool Checksums)
 {
     /// <summary>Random name of the snapshot.</summary>
     public long SnapshotId => Announcement.SnapshotId;
 }
 
+/// <summary>A snapshot whose file is whole.</summary>
+/// <param name="Announcement">What its members are told of it, the length included.</param>
+/// <param name="Entries">Entries in it.</param>
+public sealed record SavedSnapshot(SyncAnnouncement Announcement, long Entries);
+
 /// <summary>A member of a cohort.</summary>
 /// <param name="Silo">The replica's silo.</param>
 /// <param name="Attach">Its attach number.</param>
-/// <param name="DualChannel">True when it takes the snapshot on a stream of its own.</param>
+/// <param name="DualChannel">True when it takes the snapshot on a stream of its own; otherwise it comes on the command stream.</param>
 public readonly record struct SnapshotMember(string Silo, long Attach, bool DualChannel);

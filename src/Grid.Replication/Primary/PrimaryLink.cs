@@ -20,7 +20,7 @@ public enum LinkPhase
 }
 
 /// <summary>What the primary knows of one replica since its last attach.</summary>
-internal sealed class PrimaryLink(AttachRequest request, long nowMs)
+internal sealed class PrimaryLink(AttachRequest request, long nowMs) : IDisposable
 {
     public string Silo { get; } = request.Copy.Silo;
 
@@ -63,6 +63,27 @@ internal sealed class PrimaryLink(AttachRequest request, long nowMs)
     /// <summary>Items that the stream has not taken yet.</summary>
     public int Unsent { get; set; }
 
-    /// <summary>True from the announcement on: mutations flow.</summary>
-    public bool Streams => Phase is LinkPhase.Syncing or LinkPhase.Online;
+    /// <summary>How the snapshot travels, once the window has closed.</summary>
+    public bool DualChannel { get; set; }
+
+    /// <summary>
+    /// True while a syncing link gets no mutations: its snapshot is still being written to its file, or has the only
+    /// channel for itself.
+    /// </summary>
+    public bool HoldsBack { get; set; }
+
+    /// <summary>Packs the mutations; null where they travel plain.</summary>
+    public CommandPacker? Packer { get; set; }
+
+    /// <summary>When the replica sent its newest acknowledgement, by its own clock.</summary>
+    public long AskedAtMs { get; set; }
+
+    /// <summary>True while what the log has and the replica was not sent must stay.</summary>
+    public bool Pins => Phase is LinkPhase.Syncing or LinkPhase.Online;
+
+    /// <summary>True while mutations flow.</summary>
+    public bool Streams => Pins && !HoldsBack;
+
+    /// <inheritdoc/>
+    public void Dispose() => Packer?.Dispose();
 }

@@ -1,5 +1,25 @@
 namespace Grid.Replication.Primary;
 
+/// <summary>Where a snapshot goes first.</summary>
+public enum SyncTransport
+{
+    /// <summary>Straight into the streams of its cohort.</summary>
+    Diskless = 0,
+
+    /// <summary>Into a file, from which it is streamed; replicas that come while it is written, or shortly after, may join.</summary>
+    Disk = 1,
+}
+
+/// <summary>What happens to a sync window whose members cannot all decode the codec that is wanted.</summary>
+public enum MixedCohort
+{
+    /// <summary>One snapshot for all, plaintext.</summary>
+    And = 0,
+
+    /// <summary>Two snapshots, one after the other: compressed for those that can, plaintext for the others.</summary>
+    Split = 1,
+}
+
 /// <summary>Settings of a primary. Validated by whoever builds them; see the README of Grid.Silo for the keys.</summary>
 public sealed record PrimaryOptions
 {
@@ -12,6 +32,9 @@ public sealed record PrimaryOptions
     /// <summary>A member that has not acknowledged for this long leaves the in-sync set and its link ends, in milliseconds.</summary>
     public int ReplicaTimeoutMs { get; init; } = 2000;
 
+    /// <summary>How long a copy's grant lasts that lets the primary vouch for being the only one, in milliseconds; renewed four times as often.</summary>
+    public int LeaseMs { get; init; } = 1000;
+
     /// <summary>After this long without an item a link gets a heartbeat, in milliseconds; well below <see cref="ReplicaTimeoutMs"/>.</summary>
     public int HeartbeatMs { get; init; } = 250;
 
@@ -21,15 +44,41 @@ public sealed record PrimaryOptions
     /// <summary>Members that close the window early; 0 = no limit.</summary>
     public int MaxCohort { get; init; }
 
-    /// <summary>True when snapshots are compressed for cohorts that can all decode it.</summary>
+    /// <summary>True when snapshots are compressed for cohorts that can all decode it, and command streams for replicas that can.</summary>
     public bool Compress { get; init; } = true;
+
+    /// <summary>What a mixed cohort gets.</summary>
+    public MixedCohort MixedCohort { get; init; }
+
+    /// <summary>True when payloads carry checksums of their own, beside those of the items that they travel in.</summary>
+    public bool Checksums { get; init; } = true;
+
+    /// <summary>True when a replica that can take it gets the snapshot on a stream of its own, with the mutations beside it.</summary>
+    public bool DualChannel { get; init; } = true;
+
+    /// <summary>Where snapshots go first.</summary>
+    public SyncTransport Transport { get; init; }
+
+    /// <summary>How long a snapshot's file stays after it was written, for replicas that come late, in milliseconds; 0 = only as long as it is being sent.</summary>
+    public int SavedSnapshotMs { get; init; } = 10_000;
 
     /// <summary>Bytes of acknowledged mutations kept for partial resyncs.</summary>
     public long BacklogBytesMax { get; init; } = 16L << 20;
 
+    /// <summary>Age, in milliseconds, beyond which mutations are not kept for partial resyncs; 0 = no bound.</summary>
+    public long BacklogMsMax { get; init; } = 3_600_000;
+
     /// <summary>
-    /// Bytes that the log may hold beyond its backlog, for mutations that are uncommitted or not sent yet. Beyond them
-    /// the link of a laggard outside of the in-sync set is ended; then writes are refused before they are applied.
+    /// Bytes of log that a link may pin which is being synced, or is online but outside of the in-sync set. Beyond them the attempt ends; the next
+    /// one of that silo has twice as much, up to <see cref="SyncPinBytesMax"/>.
+    /// </summary>
+    public long SyncPinBytes { get; init; } = 64L << 20;
+
+    /// <summary>The most that a link's budget of pinned log grows to, in bytes; a link that overruns this one cannot keep up.</summary>
+    public long SyncPinBytesMax { get; init; } = 1L << 30;
+
+    /// <summary>
+    /// Bytes of mutations that required members have not acknowledged. Beyond them writes are refused before they are applied.
     /// </summary>
     public long UncommittedBytesMax { get; init; } = 64L << 20;
 

@@ -21,26 +21,36 @@ public sealed partial class ShardPrimary
             return;
         link.HeardAtMs = now.MonotonicMs;
         link.KeptBytes = acknowledgement.Kept;
-        if (acknowledgement.Offset < 0 || link.Copy != acknowledgement.Copy || !link.Streams)
+        link.AskedAtMs = Math.Max(link.AskedAtMs, acknowledgement.SentAtMs);
+        if (acknowledgement.Offset < 0 || link.Copy != acknowledgement.Copy || !link.Pins)
             return;
         if (acknowledgement.Offset >= link.NextOffset)
         {
-            EndLink(link, $"it acknowledged {acknowledgement.Offset}, which was never sent to it", now);
+            EndLink(link, LinkEndReason.Misbehaved, $"it acknowledged {acknowledgement.Offset}, which was never sent to it", now);
             return;
         }
 
         link.AcknowledgedAtMs = now.MonotonicMs;
         link.Applied = Math.Max(link.Applied, acknowledgement.Applied);
         link.Acknowledged = Math.Max(link.Acknowledged, acknowledgement.Offset);
-        if (link.Phase == LinkPhase.Syncing)
-        {
-            link.Phase = LinkPhase.Online;
-            _output.Report(PrimaryEvent.ReplicaOnline, link.Silo, $"loaded, at {link.Acknowledged} of {LogEnd}");
-        }
-
+        if (link.Phase == LinkPhase.Syncing && !GoOnline(link, now))
+            return;
         AdvanceCommitted();
-        if (!IsRequired(link.Copy) && MayJoin(link))
+        if (!IsRequired(link.Copy) && MayJoin(link, now))
             UpdateInSync(now);
+    }
+
+    /// <summary>A replica has loaded its snapshot; settings that changed meanwhile concern its link from now on.</summary>
+    private bool GoOnline(PrimaryLink link, Instant now)
+    {
+        link.Phase = LinkPhase.Online;
+        _output.Report(PrimaryEvent.ReplicaOnline, link.Silo, $"loaded, at {link.Acknowledged} of {LogEnd}");
+        AskGrants([link.Copy], now);
+        ReleaseHeldBack(link, now);
+        DropSnapshotWhenOld(now);
+        CloseWindowWhenDue(now);
+        AgreeAnewIfNeeded(link, now);
+        return _links.ContainsValue(link);
     }
 
     /// <summary>Moves the committed offset to the least that the required set holds, and lets replies go that waited for it.</summary>

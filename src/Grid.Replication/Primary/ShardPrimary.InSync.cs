@@ -38,12 +38,21 @@ public sealed partial class ShardPrimary
         if (!Reigns())
             return;
         _alive = [.. alive];
-        foreach (string silo in _askedAtMs.Keys.Where(silo => !_alive.Contains(silo)).ToArray())
-            _askedAtMs.Remove(silo);
         foreach (PrimaryLink link in _links.Values.Where(link => !_alive.Contains(link.Silo)).ToArray())
-            EndLink(link, "its silo is dead", now);
+            EndLink(link, LinkEndReason.SiloDead, "its silo is dead", now);
+        ForgetDeadSilos();
         UpdateInSync(now);
         AskForReplicas(now);
+    }
+
+    private void ForgetDeadSilos()
+    {
+        foreach (string silo in _askedAtMs.Keys.Concat(_endedAttach.Keys).Concat(_pinBudgets.Keys).Where(silo => !_alive.Contains(silo)).ToArray())
+        {
+            _askedAtMs.Remove(silo);
+            _endedAttach.Remove(silo);
+            ForgetBudget(silo);
+        }
     }
 
     /// <summary>The outcome of <see cref="IPrimaryOutput.WriteRecord"/> is known.</summary>
@@ -64,6 +73,8 @@ public sealed partial class ShardPrimary
         _copy.Observe(_epoch, current.Version);
         if (outcome == RecordOutcome.Written)
             _output.Report(PrimaryEvent.InSyncChanged, _copy.Name.Silo, $"{current}");
+        foreach (CopyName member in _record.Members)
+            ForgetBudget(member.Silo);
         foreach (PrimaryLink link in _links.Values.ToArray())
         {
             if (link.Phase == LinkPhase.Leaving && !_record.Names(link.Request.Copy))
@@ -82,7 +93,7 @@ public sealed partial class ShardPrimary
         List<CopyName> desired = [_copy.Name, .. MembersToKeep(now)];
         foreach (PrimaryLink link in _links.Values)
         {
-            if (desired.Count <= _options.Replicas && !desired.Contains(link.Copy) && MayJoin(link))
+            if (desired.Count <= _options.Replicas && !desired.Contains(link.Copy) && MayJoin(link, now))
                 desired.Add(link.Copy);
         }
 
@@ -103,7 +114,7 @@ public sealed partial class ShardPrimary
     private List<CopyName> MembersToKeep(Instant now)
     {
         List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
-        int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link));
+        int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link, now));
         IEnumerable<CopyName> silent = _record.Members.Where(member => !kept.Contains(member) && IsSilent(member));
         kept.AddRange(silent.Take(Math.Max(0, _options.MinInSync - kept.Count - joining)));
         return kept;
@@ -132,9 +143,13 @@ public sealed partial class ShardPrimary
         return now.MonotonicMs - _lostSinceMs.GetValueOrDefault(member, now.MonotonicMs) < _options.ReplicaTimeoutMs;
     }
 
-    /// <summary>A replica joins once it has acknowledged, in this epoch, all that is committed and the reign's beginning.</summary>
-    private bool MayJoin(PrimaryLink link) =>
+    /// <summary>
+    /// A replica joins once it has acknowledged, in this epoch, all that is committed and the reign's beginning, and has
+    /// granted a lease.
+    /// </summary>
+    private bool MayJoin(PrimaryLink link, Instant now) =>
         link.Phase == LinkPhase.Online
+        && HasGranted(link.Copy, now)
         && (link.Acknowledged >= Math.Max(_committed, _epochStart) || Plants(PlantedBug.JoinsTooEarly));
 
     private bool IsRequired(CopyName copy) => _required.Contains(copy);

@@ -1,4 +1,3 @@
-using Grid.Formats.Buffers;
 using Grid.Formats.Links;
 using Grid.Replication.Links;
 using Grid.Replication.Log;
@@ -7,11 +6,12 @@ using Grid.Replication.Time;
 
 namespace Grid.Replication.Primary;
 
-/// <content>Links to replicas: attach, sending, heartbeats, their end.</content>
+/// <content>Links to replicas: attach, what is agreed on, their end.</content>
 public sealed partial class ShardPrimary
 {
     private readonly SortedDictionary<string, PrimaryLink> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _askedAtMs = [];
+    private readonly Dictionary<string, long> _endedAttach = [];
 
     /// <summary>The links as they are now.</summary>
     internal IEnumerable<PrimaryLink> Links => _links.Values;
@@ -29,13 +29,15 @@ public sealed partial class ShardPrimary
 
         if (!_alive.Contains(request.Copy.Silo) || request.Copy.Silo == _copy.Name.Silo)
             return AttachAnswer.Later;
+        if (request.Attach <= _endedAttach.GetValueOrDefault(request.Copy.Silo))
+            return AttachAnswer.Later;
         if (IsSurplus(request.Copy))
             return AttachAnswer.NotWanted;
         if (_links.TryGetValue(request.Copy.Silo, out PrimaryLink? old))
         {
             if (old.Attach >= request.Attach)
                 return AttachAnswer.Later;
-            EndLink(old, "the replica attached anew", now);
+            EndLink(old, LinkEndReason.Reattached, "the replica attached anew", now);
         }
 
         PrimaryLink link = new(request, now.MonotonicMs) { AcknowledgedAtMs = _lostSinceMs.GetValueOrDefault(request.Copy, now.MonotonicMs) };
@@ -48,29 +50,11 @@ public sealed partial class ShardPrimary
         return AttachAnswer.Accepted;
     }
 
-    /// <summary>The stream took an item.</summary>
-    public void OnSent(string silo, long attach, Instant now)
-    {
-        if (!Reigns() || !_links.TryGetValue(silo, out PrimaryLink? link) || link.Attach != attach)
-            return;
-        link.Unsent--;
-        SendMutations(link, now);
-    }
-
     /// <summary>The stream refused an item, or a snapshot could not be sent: the link is over; the replica will attach again.</summary>
     public void OnLinkFailed(string silo, long attach, string reason, Instant now)
     {
         if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach)
-            EndLink(link, reason, now);
-    }
-
-    /// <summary>Sends what the log has and the links have not. To be called at the end of a turn that appended mutations.</summary>
-    public void Flush(Instant now)
-    {
-        if (_down)
-            return;
-        foreach (PrimaryLink link in _links.Values)
-            SendMutations(link, now);
+            EndLink(link, LinkEndReason.StreamFailed, reason, now);
     }
 
     /// <summary>Why the replica cannot go on from its log; null when it can, behind <paramref name="common"/>.</summary>
@@ -95,9 +79,11 @@ public sealed partial class ShardPrimary
     {
         link.Phase = LinkPhase.Online;
         link.NextOffset = common + 1;
-        Send(link, LinkItemKind.Continue, a: common, b: 0, c: 0, [], now);
-        _output.Report(PrimaryEvent.PartialResync, link.Silo, $"goes on behind {common}, {LogEnd - common} mutations to catch up");
+        Agree(link);
+        Send(link, LinkItemKind.Continue, a: common, b: 0, c: (long)TraitsOf(link), [], now);
+        _output.Report(PrimaryEvent.PartialResync, link.Silo, $"goes on behind {common}, {LogEnd - common} mutations to catch up, {(link.Packer is null ? "plain" : "lz4")}");
         SendMutations(link, now);
+        AskGrants([link.Copy], now);
     }
 
     private void BeginFullSync(PrimaryLink link, string obstacle, Instant now)
@@ -112,47 +98,6 @@ public sealed partial class ShardPrimary
         {
             EnterWindow(link, now);
         }
-    }
-
-    private void SendMutations(PrimaryLink link, Instant now)
-    {
-        if (!link.Streams)
-            return;
-        while (link.NextOffset <= LogEnd && link.Unsent < _options.ItemsUnsentMax)
-        {
-            LogSlice slice = _copy.Log.Read(link.NextOffset, _options.ItemBytesMax);
-            link.NextOffset += slice.Count;
-            Send(link, LinkItemKind.Mutations, slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
-        }
-    }
-
-    private void SendHeartbeats(Instant now)
-    {
-        foreach (PrimaryLink link in _links.Values)
-        {
-            if (link.Unsent >= _options.ItemsUnsentMax)
-                continue;
-            bool silent = now.MonotonicMs - link.SentAtMs >= _options.HeartbeatMs;
-            if (silent || (link.Streams && link.CommittedSent < _committed))
-                Send(link, LinkItemKind.Heartbeat, LogEnd, 0, 0, [], now);
-        }
-    }
-
-    private void Send(PrimaryLink link, LinkItemKind kind, long a, long b, long c, ReadOnlySpan<byte> body, Instant now)
-    {
-        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + body.Length);
-        new LinkItem(kind, link.Attach, link.Sequence++, _epoch, _committed, a, b, c).Write(item);
-        item.Write(body);
-        LinkItem.Seal(item);
-        Send(link, item, now);
-    }
-
-    private void Send(PrimaryLink link, PooledBuffer item, Instant now)
-    {
-        link.Unsent++;
-        link.SentAtMs = now.MonotonicMs;
-        link.CommittedSent = _committed;
-        _output.Send(link.Silo, link.Attach, item);
     }
 
     /// <summary>
@@ -173,21 +118,24 @@ public sealed partial class ShardPrimary
         {
             long silence = now.MonotonicMs - link.HeardAtMs;
             if (silence >= _options.ReplicaTimeoutMs)
-                EndLink(link, $"it has not been heard of for {silence} ms", now);
+                EndLink(link, LinkEndReason.Silent, $"it has not been heard of for {silence} ms", now);
             else if (link.Phase == LinkPhase.Online && IsSurplus(link.Copy))
-                EndLink(link, "the shard has all the copies wanted", now);
+                EndLink(link, LinkEndReason.Surplus, "the shard has all the copies wanted", now);
         }
     }
 
-    private void EndLink(PrimaryLink link, string reason, Instant now)
+    private void EndLink(PrimaryLink link, LinkEndReason why, string details, Instant now)
     {
         _links.Remove(link.Silo);
+        _endedAttach[link.Silo] = link.Attach;
         _lostSinceMs[link.Copy] = Math.Min(link.AcknowledgedAtMs, now.MonotonicMs);
         _output.AbandonLink(link.Silo);
-        _output.Report(PrimaryEvent.LinkEnded, link.Silo, reason);
+        link.Dispose();
+        _output.Report(PrimaryEvent.LinkEnded, link.Silo, details);
+        _output.CountLinkEnd(why);
         ForgetLostCopies();
-        if (link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId && !_links.Values.Any(other => other.Phase == LinkPhase.Syncing && other.SnapshotId == _snapshotId))
-            _output.CancelSnapshot(_snapshotId);
+        if (link.Phase == LinkPhase.Syncing)
+            OnMemberLeft(link);
     }
 
     /// <summary>True for a copy without which the shard has all the in-sync copies wanted.</summary>
@@ -198,45 +146,6 @@ public sealed partial class ShardPrimary
     {
         foreach (CopyName copy in _lostSinceMs.Keys.Where(copy => !IsRequired(copy)).ToArray())
             _lostSinceMs.Remove(copy);
-    }
-
-    /// <summary>
-    /// The log keeps the backlog, what required members have not acknowledged, and what links that stream have not
-    /// been sent; a link that pins too much is ended.
-    /// </summary>
-    private void TrimLog()
-    {
-        long needed = Plants(PlantedBug.DropsUnacknowledged) ? LogEnd + 1 : _committed + 1;
-        foreach (PrimaryLink link in _links.Values)
-        {
-            if (link.Streams)
-                needed = Math.Min(needed, link.NextOffset);
-        }
-
-        _copy.Log.DropBefore(needed, _options.BacklogBytesMax);
-    }
-
-    /// <summary>
-    /// Makes room for a write: first the laggard's link is ended, then the snapshot given up, and only then the write
-    /// is refused.
-    /// </summary>
-    private bool HasRoom(Instant now)
-    {
-        if (_copy.Log.Bytes <= _options.BacklogBytesMax + _options.UncommittedBytesMax)
-            return true;
-        TrimLog();
-        while (_copy.Log.Bytes > _options.BacklogBytesMax + _options.UncommittedBytesMax)
-        {
-            PrimaryLink? laggard = _links.Values
-                .Where(link => link.Streams && !IsRequired(link.Copy) && link.NextOffset <= _committed)
-                .MinBy(link => link.NextOffset);
-            if (laggard is null)
-                return false;
-            EndLink(laggard, $"it is at {laggard.NextOffset} of {LogEnd} and pins more log than may be held", now);
-            TrimLog();
-        }
-
-        return true;
     }
 
     /// <summary>
@@ -258,7 +167,7 @@ public sealed partial class ShardPrimary
             if (_links.ContainsKey(silo) || now.MonotonicMs - _askedAtMs.GetValueOrDefault(silo, long.MinValue / 2) < _options.ReplicaTimeoutMs / 4)
                 continue;
             _askedAtMs[silo] = now.MonotonicMs;
-            _output.StartReplica(silo);
+            _output.StartReplica(silo, _endedAttach.GetValueOrDefault(silo));
         }
     }
 }

@@ -1,8 +1,5 @@
-using Grid.Formats.Mutations;
 using Grid.Replication.Links;
-using Grid.Replication.Records;
 using Grid.Replication.Time;
-using Grid.Storage;
 
 namespace Grid.Replication.Primary;
 
@@ -12,36 +9,48 @@ public sealed partial class ShardPrimary
     private long _windowClosesAtMs = long.MaxValue;
     private ReplicaCapabilities _firstCapabilities;
     private long _windowEntries;
-    private long _snapshotId;
-    private ShardSnapshot? _scan;
+    private SyncPlace _place;
 
-    /// <summary>A member of the cohort has been sent the whole snapshot.</summary>
-    public void OnSnapshotSent(string silo, long attach, Instant now)
+    /// <summary>A snapshot keeps memory and time of the whole silo: it needs one of the silo's places.</summary>
+    private enum SyncPlace
     {
-        if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach)
-            link.HeardAtMs = now.MonotonicMs;
+        None,
+        Requested,
+        Held,
     }
 
-    /// <summary>The snapshot is over, sent or cancelled; its scan is disposed.</summary>
-    public void OnSnapshotEnded(long snapshotId, Instant now)
+    /// <summary>The silo has a place for a sync of this shard: whoever waits by now is in the cohort.</summary>
+    public void OnSyncPermitted(Instant now)
     {
-        if (snapshotId != _snapshotId)
+        if (!Reigns() || _place != SyncPlace.Requested)
             return;
-        _snapshotId = 0;
-        _scan = null;
-        if (Reigns())
-            CloseWindowWhenDue(now);
+        _place = SyncPlace.Held;
+        CloseWindowWhenDue(now);
+        ReleasePlaceWhenIdle();
     }
 
-    /// <summary>The first request opens the window, for a fixed time.</summary>
+    /// <summary>
+    /// The first request opens the window, for a fixed time; a snapshot on disk that the replica can read takes it in at once.
+    /// </summary>
     private void EnterWindow(PrimaryLink link, Instant now)
     {
-        link.Phase = LinkPhase.Waiting;
-        link.EnteredWindow = _windowEntries++;
-        if (_windowClosesAtMs == long.MaxValue)
+        if (!_links.Values.Any(other => other.Phase == LinkPhase.Waiting))
         {
             _windowClosesAtMs = now.MonotonicMs + _options.SyncWindowMs;
             _firstCapabilities = link.Request.Capabilities;
+        }
+
+        link.Phase = LinkPhase.Waiting;
+        link.EnteredWindow = _windowEntries++;
+        if (CanJoin(link))
+        {
+            if (_place == SyncPlace.Held)
+            {
+                Join(link, now);
+                return;
+            }
+
+            _windowClosesAtMs = now.MonotonicMs;
         }
 
         CloseWindowWhenDue(now);
@@ -50,64 +59,84 @@ public sealed partial class ShardPrimary
     private void CloseWindowWhenDue(Instant now)
     {
         GiveUpSnapshotThatKeepsTooMuch(now);
-        if (_windowClosesAtMs == long.MaxValue || _snapshotId != 0)
+        if (_windowClosesAtMs == long.MaxValue || IsSnapshotBusy())
             return;
-        List<PrimaryLink> cohort = [.. _links.Values.Where(link => link.Phase == LinkPhase.Waiting).OrderBy(link => link.EnteredWindow)];
-        bool full = _options.MaxCohort > 0 && cohort.Count >= _options.MaxCohort;
-        if (!full && now.MonotonicMs < _windowClosesAtMs)
-            return;
-        _windowClosesAtMs = long.MaxValue;
-        if (full && cohort.Count > _options.MaxCohort)
+        List<PrimaryLink> waiting = [.. _links.Values.Where(link => link.Phase == LinkPhase.Waiting).OrderBy(link => link.EnteredWindow)];
+        bool full = _options.MaxCohort > 0 && waiting.Count >= _options.MaxCohort;
+        if (waiting.Count == 0)
+            CloseWindow(long.MaxValue);
+        else if ((full || now.MonotonicMs >= _windowClosesAtMs) && HasPlace())
+            ServeWindow(waiting, now);
+    }
+
+    private void CloseWindow(long nextClosesAtMs)
+    {
+        _windowClosesAtMs = nextClosesAtMs;
+        ReleasePlaceWhenIdle();
+    }
+
+    private void ServeWindow(List<PrimaryLink> waiting, Instant now)
+    {
+        List<PrimaryLink> joining = [.. waiting.Where(CanJoin)];
+        List<PrimaryLink> cohort = [.. waiting.Except(joining)];
+        foreach (PrimaryLink link in joining)
+            Join(link, now);
+        if (cohort.Count == 0 || joining.Count > 0)
         {
-            // Those too many have waited their time already: theirs is the next snapshot.
-            cohort.RemoveRange(_options.MaxCohort, cohort.Count - _options.MaxCohort);
-            _windowClosesAtMs = now.MonotonicMs;
+            // Those who cannot read what is kept have waited their time: theirs is the next snapshot, once this one is sent.
+            CloseWindow(cohort.Count == 0 ? long.MaxValue : now.MonotonicMs);
+            return;
         }
 
-        if (cohort.Count > 0)
-            BeginSnapshot(cohort, now);
+        List<PrimaryLink> chosen = ChooseCohort(cohort);
+        _windowClosesAtMs = chosen.Count < cohort.Count ? now.MonotonicMs : long.MaxValue;
+        BeginSnapshot(chosen, now);
     }
 
     /// <summary>
-    /// The codec is decided here, once, over exactly the members: compressed only if compression is on and every one of
-    /// them can decode it.
+    /// Who of the window shares the next snapshot. With <see cref="MixedCohort.Split"/> only those that are like the one who
+    /// came first; the others have waited their time already, theirs is the snapshot after it.
     /// </summary>
-    private void BeginSnapshot(List<PrimaryLink> cohort, Instant now)
+    private List<PrimaryLink> ChooseCohort(List<PrimaryLink> waiting)
     {
-        PrimaryLink? incapable = cohort.Find(link => !link.Request.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
-        if (Plants(PlantedBug.DecidesCodecEarly) && _firstCapabilities.HasFlag(ReplicaCapabilities.Lz4))
-            incapable = null;
-        bool compressed = _options.Compress && incapable is null;
-        string why = compressed ? "lz4: every member decodes it" : _options.Compress ? $"plaintext: {incapable!.Silo} does not decode lz4" : "plaintext: compression is off";
-        LogPosition at = _copy.Position;
-        _snapshotId = _entropy.NextId();
-        _scan = _copy.Store.BeginSnapshot(EntryVersion.Pack(at.Epoch, at.Offset));
-        List<SnapshotMember> members = [];
-        foreach (PrimaryLink link in cohort)
-        {
-            link.Phase = LinkPhase.Syncing;
-            link.Copy = new CopyName(link.Silo, link.Request.NextCopyId);
-            link.SnapshotId = _snapshotId;
-            link.NextOffset = at.Offset + 1;
-            link.HeardAtMs = now.MonotonicMs;
-            members.Add(new SnapshotMember(link.Silo, link.Attach, link.Request.Capabilities.HasFlag(ReplicaCapabilities.DualChannel)));
-        }
-
-        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), $"{why}; base {at}");
-        SyncAnnouncement announcement = new(_snapshotId, at.Offset, compressed, _record.Lineage, [.. _copy.History.Starts]);
-        _output.BeginSnapshot(new SnapshotPlan(announcement, at.Epoch, _scan, members));
-        foreach (PrimaryLink link in cohort)
-            Send(link, announcement.ToItem(link.Attach, link.Sequence++, _epoch, _committed), now);
+        IEnumerable<PrimaryLink> chosen = waiting;
+        if (_options.Compress && _options.MixedCohort == MixedCohort.Split)
+            chosen = chosen.Where(link => DecodesLz4(link) == DecodesLz4(waiting[0]));
+        return [.. _options.MaxCohort > 0 ? chosen.Take(_options.MaxCohort) : chosen];
     }
 
-    /// <summary>The replicas are not left waiting for a snapshot that will never end: they attach again, after their backoff.</summary>
-    private void GiveUpSnapshotThatKeepsTooMuch(Instant now)
+    private static bool DecodesLz4(PrimaryLink link) => link.Request.Capabilities.HasFlag(ReplicaCapabilities.Lz4);
+
+    /// <summary>
+    /// The codec of a snapshot is decided here, once, over exactly the members: compressed only if compression is on and every one of
+    /// them can decode it.
+    /// </summary>
+    private (bool Compressed, string Why) DecideCodec(List<PrimaryLink> cohort)
     {
-        if (_scan is null || _scan.KeptBytes <= _options.SnapshotKeptBytesMax)
+        if (!_options.Compress)
+            return (false, "plaintext: compression is off");
+        PrimaryLink? incapable = cohort.Find(link => !DecodesLz4(link));
+        if (Plants(PlantedBug.DecidesCodecEarly) && _firstCapabilities.HasFlag(ReplicaCapabilities.Lz4))
+            incapable = null;
+        return incapable is null ? (true, "lz4: every member decodes it") : (false, $"plaintext: {incapable.Silo} does not decode lz4");
+    }
+
+    private bool HasPlace()
+    {
+        if (_place == SyncPlace.None)
+        {
+            _place = SyncPlace.Requested;
+            _output.RequestSync();
+        }
+
+        return _place == SyncPlace.Held;
+    }
+
+    private void ReleasePlaceWhenIdle()
+    {
+        if (_place == SyncPlace.None || _windowClosesAtMs != long.MaxValue || IsSnapshotBusy())
             return;
-        _output.Report(PrimaryEvent.SnapshotGivenUp, _copy.Name.Silo, $"it keeps {_scan.KeptBytes} bytes of entries written meanwhile, more than {_options.SnapshotKeptBytesMax}");
-        _scan = null;
-        foreach (PrimaryLink link in _links.Values.Where(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == _snapshotId).ToArray())
-            EndLink(link, "its snapshot was given up", now);
+        _place = SyncPlace.None;
+        _output.ReleaseSync();
     }
 }

@@ -30,7 +30,7 @@ public sealed partial class ShardPrimary
 {
     private readonly ShardCopy _copy;
     private readonly long _ownerToken;
-    private readonly PrimaryOptions _options;
+    private PrimaryOptions _options;
     private readonly IEntropy _entropy;
     private readonly IPrimaryOutput _output;
     private readonly long _epoch;
@@ -88,6 +88,7 @@ public sealed partial class ShardPrimary
         _committed = Math.Min(_copy.CommittedSeen, _copy.Log.EndOffset);
         _copy.ApplyUpTo(_copy.Log.EndOffset);
         _copy.CommittedSeen = _committed;
+        _copy.FreshAtMs = long.MinValue;
         _copy.Observe(_epoch, _record.Version);
         _copy.Lineage = _record.Lineage;
         RestoreKeyspaces();
@@ -99,6 +100,7 @@ public sealed partial class ShardPrimary
         _tickedAtMs = now.MonotonicMs;
         OnSilosChanged(aliveSilos, now);
         AdvanceCommitted();
+        RenewLease(now);
     }
 
     /// <summary>Time has passed; to be called about every 50 ms.</summary>
@@ -109,12 +111,15 @@ public sealed partial class ShardPrimary
         if (now.MonotonicMs - _tickedAtMs >= _options.ReplicaTimeoutMs / 2)
             ForgiveSilence(now);
         _tickedAtMs = now.MonotonicMs;
+        RenewLease(now);
         EndSilentLinks(now);
+        EndLinksThatPinTooMuch(now);
         CloseWindowWhenDue(now);
+        DropSnapshotWhenOld(now);
         UpdateInSync(now);
         ExpireSlice(now);
         AnswerHoles(now);
-        TrimLog();
+        TrimLogByAge(now);
         _copy.Store.Maintain(_options.UpkeepSteps);
         SendHeartbeats(now);
         AskForReplicas(now);
@@ -135,10 +140,15 @@ public sealed partial class ShardPrimary
         }
 
         foreach (PrimaryLink link in _links.Values)
+        {
             _output.AbandonLink(link.Silo);
+            link.Dispose();
+        }
+
         _links.Clear();
-        if (_snapshotId != 0)
-            _output.CancelSnapshot(_snapshotId);
+        DropSnapshot();
+        if (_place != SyncPlace.None)
+            _output.ReleaseSync();
         _output.StepDown(reason);
     }
 

@@ -18,8 +18,11 @@ public interface IReplicaOutput
     /// <summary>Makes an empty copy under <paramref name="copyId"/> to load a snapshot into; it is not the silo's copy of the shard yet.</summary>
     ShardCopy MakeCopy(Guid copyId);
 
-    /// <summary>The loaded copy takes the place of the old one, which is freed.</summary>
-    void InstallCopy(ShardCopy loaded, ShardCopy old);
+    /// <summary>
+    /// A copy takes the place of the old one, which is freed: a loaded one, or with <see cref="LoadMode.Discard"/> the one
+    /// that the load begins with, and an empty one if that load fails.
+    /// </summary>
+    void InstallCopy(ShardCopy next, ShardCopy old);
 
     /// <summary>The shard does not want this replica any more: its copy is freed, the grain goes.</summary>
     void Dismiss();
@@ -43,11 +46,41 @@ public enum ReplicaEvent
     /// <summary>A snapshot was loaded.</summary>
     LoadEnded,
 
-    /// <summary>A load was dropped; the details say why.</summary>
-    LoadFailed,
+    /// <summary>A load was dropped that was right so far: another one begins, or the replica goes.</summary>
+    LoadDropped,
 
-    /// <summary>Items were missing or damaged; the replica attaches again.</summary>
+    /// <summary>A load ended before its payload did.</summary>
+    LoadTruncated,
+
+    /// <summary>An item of the snapshot was damaged on its way, by its own checksum.</summary>
+    LoadDamaged,
+
+    /// <summary>A load's payload was damaged.</summary>
+    LoadCorrupt,
+
+    /// <summary>A load's payload is of a version, codec or kind that is not read here, or larger than allowed.</summary>
+    LoadIncompatible,
+
+    /// <summary>Nothing of the snapshot came for the replica's time-out.</summary>
+    LoadStalled,
+
+    /// <summary>The command stream's frame could not be unpacked; the replica attaches again.</summary>
+    CommandsCorrupt,
+
+    /// <summary>The third damaged payload in a row: plaintext is asked for from now on.</summary>
+    Faulted,
+
+    /// <summary>The primary ended the link.</summary>
+    LinkEnded,
+
+    /// <summary>Settings were changed, and the link is agreed on anew.</summary>
+    SettingsChanged,
+
+    /// <summary>Items were missing or did not fit; the replica attaches again.</summary>
     Gap,
+
+    /// <summary>An item of the command stream was damaged on its way, by its own checksum; the replica attaches again.</summary>
+    CommandDamaged,
 
     /// <summary>A part of the log that was never committed was cut away.</summary>
     TailCut,

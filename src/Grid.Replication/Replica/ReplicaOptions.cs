@@ -8,6 +8,15 @@ public sealed record ReplicaOptions
     /// <summary>What the replica advertises.</summary>
     public ReplicaCapabilities Capabilities { get; init; } = ReplicaCapabilities.Lz4 | ReplicaCapabilities.DualChannel;
 
+    /// <summary>What becomes of the old data during a load.</summary>
+    public LoadMode LoadMode { get; init; }
+
+    /// <summary>Age, in milliseconds, beyond which acknowledged mutations are not kept; 0 = no bound.</summary>
+    public long BacklogMsMax { get; init; } = 3_600_000;
+
+    /// <summary>Bytes that one item of a packed command stream may unpack to, beside its largest mutation.</summary>
+    public int ItemBytesMax { get; init; } = 1 << 20;
+
     /// <summary>Bytes of acknowledged mutations kept, so that other replicas can resync from this copy once it is the primary's.</summary>
     public long BacklogBytesMax { get; init; } = 16L << 20;
 

@@ -1,3 +1,4 @@
+using Grid.Formats;
 using Grid.Formats.Binary;
 using Grid.Formats.Links;
 using Grid.Formats.Mutations;
@@ -11,20 +12,30 @@ namespace Grid.Replication.Replica;
 /// <content>The command stream.</content>
 public sealed partial class ShardReplica
 {
+    private CommandUnpacker? _unpacker;
+
     /// <summary>An item of the command stream came.</summary>
     public void OnCommand(ReadOnlySpan<byte> bytes, Instant now)
     {
         if (!Owns() || Phase == ReplicaPhase.Detached)
             return;
+        LinkItem item = default;
         try
         {
-            LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
-            if (Accepts(item, now))
+            item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
+            if (item.Kind is LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd)
+                TakeSnapshotItem(item, body, now);
+            else if (Accepts(item, now))
                 Take(item, body, now);
         }
         catch (MalformedException malformed)
         {
-            Reattach(malformed.Message, now);
+            Reattach(item == default ? ReplicaEvent.CommandDamaged : ReplicaEvent.Gap, malformed.Message, now);
+        }
+        catch (PayloadException payload)
+        {
+            CountCorrupt(payload.Message);
+            Reattach(ReplicaEvent.CommandsCorrupt, payload.Message, now);
         }
     }
 
@@ -39,8 +50,8 @@ public sealed partial class ShardReplica
         if (item.Sequence > _nextSequence)
         {
             if (Plants(PlantedBug.AcknowledgesBehindGap) && Phase == ReplicaPhase.Following && item.Kind == LinkItemKind.Mutations)
-                Acknowledge(item.B + item.C - 1);
-            Reattach($"items {_nextSequence} to {item.Sequence - 1} of the command stream are missing", now);
+                Acknowledge(item.B + item.C - 1, now);
+            Reattach(ReplicaEvent.Gap, $"items {_nextSequence} to {item.Sequence - 1} of the command stream are missing", now);
             return false;
         }
 
@@ -58,43 +69,78 @@ public sealed partial class ShardReplica
         switch (item.Kind)
         {
             case LinkItemKind.Continue when Phase == ReplicaPhase.Attaching:
-                TakeContinue(item.A, item.Committed);
+                TakeContinue(item, now);
                 break;
             case LinkItemKind.FullSync when Phase is ReplicaPhase.Attaching or ReplicaPhase.Loading:
-                BeginLoad(SyncAnnouncement.Read(item, body), now);
+                SyncAnnouncement announcement = SyncAnnouncement.Read(item, body);
+                Agree(announcement.CommandTraits);
+                BeginLoad(announcement, now);
                 break;
             case LinkItemKind.FullSync when Phase == ReplicaPhase.Following && item.A == _loadedSnapshot:
                 // The snapshot stream was ahead: it is loaded already.
-                Advance(item.Committed);
+                Agree(SyncAnnouncement.Read(item, body).CommandTraits);
+                Advance(item.Committed, now);
                 break;
             case LinkItemKind.Mutations when Phase is ReplicaPhase.Following or ReplicaPhase.Loading:
-                TakeMutations(new LogSlice { Epoch = item.A, FirstOffset = item.B, Count = (int)item.C, Bytes = body }, item.Committed);
+                TakeMutations(item, body, now);
+                break;
+            case LinkItemKind.PackedMutations when Phase is ReplicaPhase.Following or ReplicaPhase.Loading && _unpacker is not null:
+                TakeMutations(item, _unpacker.Unpack(body), now);
                 break;
             case LinkItemKind.Heartbeat:
-                Advance(item.Committed);
+                TakeHeartbeat(item, now);
                 break;
             default:
                 throw new MalformedException($"{item.Kind} does not fit a replica that is {Phase}.");
         }
     }
 
-    private void TakeContinue(long common, long committed)
+    private void TakeContinue(in LinkItem item, Instant now)
     {
+        long common = item.A;
         if (common > Copy.Log.EndOffset || common < Copy.Applied)
             throw new MalformedException($"Asked to go on behind {common} with a log that ends at {Copy.Log.EndOffset} and {Copy.Applied} applied.");
         if (common < Copy.Log.EndOffset)
             _output.Report(ReplicaEvent.TailCut, $"mutations {common + 1} to {Copy.Log.EndOffset} were never committed");
         if (!Plants(PlantedBug.KeepsDivergedTail))
             Copy.CutTail(common);
-        Phase = ReplicaPhase.Following;
-        _failures = 0;
+        BeginToFollow(now);
+        Agree((LinkTraits)item.C);
         _output.Report(ReplicaEvent.PartialResync, $"goes on behind {common} in epoch {_epoch}");
-        Advance(committed);
+        Advance(item.Committed, now);
+    }
+
+    /// <summary>
+    /// A primary that held its lease when it sent this had the replica's word of <c>B</c> by then: with all applied that was
+    /// committed, the copy is as new as the shard was at that moment.
+    /// </summary>
+    private void TakeHeartbeat(in LinkItem item, Instant now)
+    {
+        _traits = (_traits & LinkTraits.PackedCommands) | ((LinkTraits)item.C & LinkTraits.OffersPacking);
+        Advance(item.Committed, now);
+        bool knows = Phase == ReplicaPhase.Following && MayServe && Copy.Applied >= item.Committed;
+        if ((knows || Plants(PlantedBug.TrustsAnyHeartbeat)) && item.B > Copy.FreshAtMs)
+            Copy.FreshAtMs = item.B;
+    }
+
+    /// <summary>How the commands of this link travel; announced once, in its first item.</summary>
+    private void Agree(LinkTraits traits)
+    {
+        _traits = traits;
+        if (traits.HasFlag(LinkTraits.PackedCommands))
+            _unpacker ??= new CommandUnpacker(_options.ItemBytesMax + Mutation.LengthMax(_options.KeyBytesMax, _options.ValueBytesMax));
+    }
+
+    private void DropUnpacker()
+    {
+        _unpacker?.Dispose();
+        _unpacker = null;
     }
 
     /// <summary>Keeps mutations that follow the log; during a load they wait behind the snapshot's base.</summary>
-    private void TakeMutations(LogSlice slice, long committed)
+    private void TakeMutations(in LinkItem item, ReadOnlySpan<byte> mutations, Instant now)
     {
+        LogSlice slice = new() { Epoch = item.A, FirstOffset = item.B, Count = (int)item.C, Bytes = mutations };
         ShardCopy target = _loading ?? Copy;
         if (Plants(PlantedBug.IgnoresGap))
             slice = new LogSlice { Epoch = slice.Epoch, FirstOffset = target.Log.EndOffset + 1, Count = slice.Count, Bytes = slice.Bytes };
@@ -104,7 +150,7 @@ public sealed partial class ShardReplica
             throw new MalformedException($"Mutations of epoch {slice.Epoch} behind epoch {target.History.LastEpoch}, in a reign of epoch {_epoch}.");
         CheckWhole(slice);
         target.Append(slice);
-        Advance(committed);
+        Advance(item.Committed, now);
     }
 
     /// <summary>Nothing goes into the log that could not be read again.</summary>
@@ -118,18 +164,18 @@ public sealed partial class ShardReplica
     }
 
     /// <summary>Applies what is committed and tells the primary what is held.</summary>
-    private void Advance(long committed)
+    private void Advance(long committed, Instant now)
     {
         _committed = Math.Max(_committed, committed);
         if (Phase == ReplicaPhase.Following)
         {
             Copy.ApplyUpTo(Plants(PlantedBug.AppliesUncommitted) ? Copy.Log.EndOffset : committed);
             Copy.Log.DropBefore(Copy.Applied + 1, _options.BacklogBytesMax);
-            Acknowledge(Copy.Log.EndOffset);
+            Acknowledge(Copy.Log.EndOffset, now);
         }
         else
         {
-            Acknowledge(-1);
+            Acknowledge(-1, now);
         }
     }
 }

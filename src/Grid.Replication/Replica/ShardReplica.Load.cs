@@ -27,9 +27,21 @@ public sealed partial class ShardReplica
             return;
         try
         {
-            LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
-            if (item.Epoch < Copy.EpochSeen)
-                return;
+            TakeSnapshotItem(LinkItem.Read(bytes, out ReadOnlySpan<byte> body), body, now);
+        }
+        catch (MalformedException damaged)
+        {
+            FailLoad(ReplicaEvent.LoadDamaged, damaged.Message, now);
+        }
+    }
+
+    /// <summary>Announcement, piece or end, on whichever stream they come; what belongs to another snapshot or attach is stale.</summary>
+    private void TakeSnapshotItem(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
+    {
+        if (item.Epoch < Copy.EpochSeen || Phase is not (ReplicaPhase.Attaching or ReplicaPhase.Loading))
+            return;
+        try
+        {
             switch (item.Kind)
             {
                 case LinkItemKind.FullSync when item.Attach == _attach:
@@ -44,13 +56,20 @@ public sealed partial class ShardReplica
         }
         catch (MalformedException malformed)
         {
-            FailLoad(malformed.Message, corrupt: true, now);
+            FailLoad(ReplicaEvent.LoadCorrupt, malformed.Message, now);
         }
         catch (PayloadException payload)
         {
-            FailLoad(payload.Message, corrupt: payload.Fault != PayloadFault.Truncated, now);
+            FailLoad(KindOf(payload.Fault), payload.Message, now);
         }
     }
+
+    private static ReplicaEvent KindOf(PayloadFault fault) => fault switch
+    {
+        PayloadFault.Truncated => ReplicaEvent.LoadTruncated,
+        PayloadFault.Corrupt => ReplicaEvent.LoadCorrupt,
+        _ => ReplicaEvent.LoadIncompatible,
+    };
 
     private void BeginLoad(SyncAnnouncement announcement, Instant now)
     {
@@ -72,6 +91,17 @@ public sealed partial class ShardReplica
         _loading.BeginAt(announcement.BaseOffset, announcement.History);
         _load = new SnapshotLoad(_loading, announcement, _options);
         _output.Report(ReplicaEvent.LoadBegan, $"snapshot {announcement.SnapshotId:x} at {announcement.BaseOffset}, {(announcement.Compressed ? "lz4" : "plaintext")}");
+        if (_options.LoadMode == LoadMode.Discard)
+            PutInPlace(_loading, _loadingToken);
+    }
+
+    /// <summary>Another copy becomes the silo's copy; the old one is freed.</summary>
+    private void PutInPlace(ShardCopy next, long token)
+    {
+        ShardCopy old = Copy;
+        Copy = next;
+        _ownerToken = token;
+        _output.InstallCopy(next, old);
     }
 
     private void TakePiece(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
@@ -80,7 +110,7 @@ public sealed partial class ShardReplica
             return;
         if (item.Sequence > _nextChunk || item.B != _load!.WireBytes)
         {
-            FailLoad($"piece {item.Sequence} at byte {item.B} of the snapshot came where piece {_nextChunk} at byte {_load!.WireBytes} was expected", corrupt: false, now);
+            FailLoad(ReplicaEvent.LoadTruncated, $"piece {item.Sequence} at byte {item.B} of the snapshot came where piece {_nextChunk} at byte {_load!.WireBytes} was expected", now);
             return;
         }
 
@@ -98,44 +128,57 @@ public sealed partial class ShardReplica
     /// <summary>The load is whole: its copy becomes the silo's copy, and what was kept meanwhile is acknowledged.</summary>
     private void Install(Instant now)
     {
-        ShardCopy old = Copy;
         ShardCopy loaded = _loading!;
-        _output.Report(ReplicaEvent.LoadEnded, $"{_load!.Entries} entries, {_load.WireBytes} bytes on the wire, {_load.RawBytes} raw; {loaded.Log.EndOffset - loaded.Applied} mutations kept meanwhile");
-        _loadedSnapshot = _load.SnapshotId;
-        _load.Dispose();
+        SnapshotLoad load = _load!;
+        _loadedSnapshot = load.SnapshotId;
         _load = null;
         _loading = null;
         loaded.State = CopyState.Complete;
-        loaded.Observe(old.EpochSeen, old.RecordVersionSeen);
-        Copy = loaded;
-        _ownerToken = _loadingToken;
-        _output.InstallCopy(loaded, old);
-        Phase = ReplicaPhase.Following;
-        _failures = 0;
+        loaded.Observe(Copy.EpochSeen, Copy.RecordVersionSeen);
+        if (loaded != Copy)
+            PutInPlace(loaded, _loadingToken);
+        BeginToFollow(now);
         _corruptInRow = 0;
         _heardAtMs = now.MonotonicMs;
+        _output.Report(ReplicaEvent.LoadEnded, $"{load.Entries} entries, {load.WireBytes} bytes on the wire, {load.RawBytes} raw; {loaded.Log.EndOffset - loaded.Applied} mutations kept meanwhile");
+        load.Dispose();
         if (_epoch != 0)
-            Advance(_committed);
+            Advance(_committed, now);
         if (Plants(PlantedBug.AppliesKeptTwice) && loaded.Applied >= loaded.Log.FirstOffset)
             MutationApplier.Apply(loaded.Store, loaded.Log.Read(loaded.Log.FirstOffset, 1));
     }
 
-    private void FailLoad(string reason, bool corrupt, Instant now)
+    private void FailLoad(ReplicaEvent kind, string reason, Instant now)
     {
-        _corruptInRow = corrupt ? _corruptInRow + 1 : 0;
-        DropLoad(reason);
+        if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadIncompatible)
+            CountCorrupt(reason);
+        if (_load is null)
+            _output.Report(kind, $"{reason} (before anything was loaded)");
+        DropLoad(reason, kind);
         DetachAndRetry(now);
     }
 
-    /// <summary>Frees what was loaded and kept so far; the old copy was never touched.</summary>
-    private void DropLoad(string reason)
+    /// <summary>
+    /// Frees what was loaded and kept so far. The old copy was never touched, unless it was to be discarded: then an empty
+    /// one, a stranger to everybody, takes the place.
+    /// </summary>
+    private void DropLoad(string reason, ReplicaEvent kind = ReplicaEvent.LoadDropped)
     {
         if (_load is null)
             return;
-        _output.Report(ReplicaEvent.LoadFailed, $"{reason} (after {_load.WireBytes} bytes, {_load.Entries} entries)");
+        _output.Report(kind, $"{reason} (after {_load.WireBytes} bytes, {_load.Entries} entries)");
         _load.Dispose();
         _load = null;
-        _loading!.Dispose();
+        ShardCopy loading = _loading!;
         _loading = null;
+        if (loading != Copy)
+        {
+            loading.Dispose();
+            return;
+        }
+
+        ShardCopy empty = _output.MakeCopy(_entropy.NextGuid());
+        empty.Observe(loading.EpochSeen, loading.RecordVersionSeen);
+        PutInPlace(empty, empty.TakeOwnership());
     }
 }

@@ -1,5 +1,7 @@
+using Grid.Formats.Links;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
+using Grid.Replication.Log;
 using Grid.Replication.Time;
 
 namespace Grid.Replication.Replica;
@@ -41,7 +43,10 @@ public enum ReplicaPhase
 /// </remarks>
 public sealed partial class ShardReplica : IDisposable
 {
-    private readonly ReplicaOptions _options;
+    private const int CorruptInRowMax = 3;
+
+    private readonly BacklogAge _backlogAge = new();
+    private ReplicaOptions _options;
     private readonly IEntropy _entropy;
     private readonly IReplicaOutput _output;
 
@@ -55,6 +60,9 @@ public sealed partial class ShardReplica : IDisposable
     private long _attachAtMs;
     private int _failures;
     private int _corruptInRow;
+    private long _followsSinceMs;
+    private LinkTraits _traits;
+    private bool _agreesAnew;
 
     /// <summary>Makes the state machine of a copy; it attaches at the first <see cref="Tick"/> or <see cref="Follow"/>.</summary>
     /// <param name="copy">The silo's copy of the shard, empty or complete.</param>
@@ -89,7 +97,7 @@ public sealed partial class ShardReplica : IDisposable
     internal long EpochFollowed => _epoch;
 
     /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
-    public bool IsFaulted => _corruptInRow >= 3;
+    public bool IsFaulted => _corruptInRow >= CorruptInRowMax;
 
     /// <summary>
     /// True while the mutations kept during a load have reached their bound: the caller lets the command stream wait,
@@ -100,15 +108,46 @@ public sealed partial class ShardReplica : IDisposable
     /// <summary>True when what the copy holds may be served: it is whole, and all that a loaded one holds is committed.</summary>
     public bool MayServe => Copy.State == CopyState.Complete && Copy.CommittedSeen >= Copy.Applied;
 
+    /// <summary>Agreed on for the present link.</summary>
+    public LinkTraits Traits => _traits;
+
     /// <summary>The primary asks for this replica, or says that it reigns now: attach at once.</summary>
-    public void Follow(Instant now)
+    /// <param name="endedAttach">The link with this attach number has ended at the primary, whatever it looks like from here; 0 = none.</param>
+    /// <param name="now">The present.</param>
+    public void Follow(long endedAttach, Instant now)
     {
         if (!Owns())
             return;
+        if (Phase != ReplicaPhase.Detached && endedAttach == _attach && endedAttach != 0)
+        {
+            _output.Report(ReplicaEvent.LinkEnded, $"attach {_attach} has ended at the primary");
+            DropLoad("the primary ended the link");
+            DetachAndRetry(now);
+            return;
+        }
+
         if (Phase is ReplicaPhase.Following or ReplicaPhase.Loading or ReplicaPhase.Attaching && now.MonotonicMs - _heardAtMs < _options.ReplicaTimeoutMs / 4)
             return;
         _attachAtMs = now.MonotonicMs;
         SendAttach(now);
+    }
+
+    /// <summary>
+    /// Changes settings. A link whose command stream would now be agreed on differently is attached anew and goes on by
+    /// partial resync, in mid-sync once the load is done; a replica that waits for a snapshot says at once what it can do now.
+    /// </summary>
+    public void Reconfigure(ReplicaOptions options, Instant now)
+    {
+        if (!Owns())
+            return;
+        ReplicaCapabilities before = Capabilities;
+        _options = options with { Planted = _options.Planted };
+        if (Phase == ReplicaPhase.Attaching && Capabilities != before)
+            SendAttach(now);
+        else if (Phase == ReplicaPhase.Loading)
+            _agreesAnew = true;
+        else
+            AgreeAnewIfNeeded(now);
     }
 
     /// <summary>The primary of a new reign speaks: the link to the old one is over.</summary>
@@ -117,7 +156,6 @@ public sealed partial class ShardReplica : IDisposable
         if (!Owns() || epoch <= Copy.EpochSeen)
             return;
         Copy.Observe(epoch, 0);
-        DropLoad("a new reign began");
         SendAttach(now);
     }
 
@@ -155,17 +193,19 @@ public sealed partial class ShardReplica : IDisposable
 
         if (Phase == ReplicaPhase.Loading && now.MonotonicMs - _pieceAtMs >= _options.ReplicaTimeoutMs)
         {
-            FailLoad($"no piece of the snapshot came for {now.MonotonicMs - _pieceAtMs} ms", corrupt: false, now);
+            FailLoad(ReplicaEvent.LoadStalled, $"no piece of the snapshot came for {now.MonotonicMs - _pieceAtMs} ms", now);
             return;
         }
 
         if (IsSaturated)
         {
             // Nothing is taken from the command stream now: this word says that it is back-pressure, not death.
-            Acknowledge(-1);
+            Acknowledge(-1, now);
             return;
         }
 
+        if (Phase == ReplicaPhase.Following)
+            KeepHouse(now);
         if (now.MonotonicMs - _heardAtMs >= _options.ReplicaTimeoutMs)
         {
             DropLoad("the primary is silent");
@@ -177,18 +217,25 @@ public sealed partial class ShardReplica : IDisposable
     public void Dispose()
     {
         DropLoad("the replica is closed");
+        DropUnpacker();
         Phase = ReplicaPhase.Dismissed;
     }
 
     /// <summary>True when a test has asked for this mistake.</summary>
     private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
 
+    /// <summary>What is advertised: after three damaged payloads in a row plaintext is asked for.</summary>
+    private ReplicaCapabilities Capabilities => IsFaulted ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
+
     private bool Owns() => Phase != ReplicaPhase.Dismissed && Copy.IsOwnedBy(_ownerToken);
 
     private void SendAttach(Instant now)
     {
         DropLoad("the replica attaches anew");
+        DropUnpacker();
         Phase = ReplicaPhase.Attaching;
+        _traits = LinkTraits.None;
+        _agreesAnew = false;
         _attach++;
         _nextSequence = 0;
         _epoch = 0;
@@ -196,7 +243,6 @@ public sealed partial class ShardReplica : IDisposable
         _loadedSnapshot = 0;
         _heardAtMs = now.MonotonicMs;
         _nextCopyId = _entropy.NextGuid();
-        ReplicaCapabilities capabilities = IsFaulted ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
         _output.Report(ReplicaEvent.Attaching, $"attach {_attach} from {Copy.Position}, applied {Copy.Applied}");
         _output.Attach(new AttachRequest
         {
@@ -204,7 +250,7 @@ public sealed partial class ShardReplica : IDisposable
             Copy = Copy.Name,
             NextCopyId = _nextCopyId,
             Attach = _attach,
-            Capabilities = capabilities,
+            Capabilities = Capabilities,
             Complete = Copy.State == CopyState.Complete,
             LogEnd = Copy.Log.EndOffset,
             Applied = Copy.Applied,
@@ -223,20 +269,67 @@ public sealed partial class ShardReplica : IDisposable
         _attachAtMs = now.MonotonicMs + (pause / 2) + (long)(pause * _entropy.NextFraction() / 2);
     }
 
-    private void Reattach(string reason, Instant now)
+    private void Reattach(ReplicaEvent kind, string reason, Instant now)
     {
-        _output.Report(ReplicaEvent.Gap, reason);
+        _output.Report(kind, reason);
         DropLoad(reason);
         DetachAndRetry(now);
     }
 
+    /// <summary>
+    /// A link that has held for a while has nothing more to do with the failures before it: only then the pauses between
+    /// attaches are short again, so that one that breaks each time does not become a storm.
+    /// </summary>
+    private void KeepHouse(Instant now)
+    {
+        if (now.MonotonicMs - _followsSinceMs >= _options.ReplicaTimeoutMs)
+        {
+            _failures = 0;
+            _corruptInRow = 0;
+        }
+
+        if (_agreesAnew && _traits != LinkTraits.None)
+        {
+            _agreesAnew = false;
+            AgreeAnewIfNeeded(now);
+        }
+
+        long tooOld = _backlogAge.Note(now.MonotonicMs, Copy.Applied, _options.BacklogMsMax);
+        if (tooOld >= Copy.Log.FirstOffset)
+            Copy.Log.DropBefore(tooOld + 1, bytesKept: 0);
+    }
+
+    private void BeginToFollow(Instant now)
+    {
+        Phase = ReplicaPhase.Following;
+        _followsSinceMs = now.MonotonicMs;
+    }
+
+    private void AgreeAnewIfNeeded(Instant now)
+    {
+        bool would = _traits.HasFlag(LinkTraits.OffersPacking) && Capabilities.HasFlag(ReplicaCapabilities.Lz4);
+        if (Phase != ReplicaPhase.Following || would == _traits.HasFlag(LinkTraits.PackedCommands))
+            return;
+        _output.Report(ReplicaEvent.SettingsChanged, $"the command stream is to be {(would ? "packed" : "plain")}");
+        SendAttach(now);
+    }
+
+    /// <summary>Counts a damaged payload.</summary>
+    private void CountCorrupt(string details)
+    {
+        _corruptInRow++;
+        if (_corruptInRow == CorruptInRowMax)
+            _output.Report(ReplicaEvent.Faulted, details);
+    }
+
     /// <summary>Tells what is held: -1 while there is no whole copy that follows.</summary>
-    private void Acknowledge(long offset) => _output.Acknowledge(new Acknowledgement(
+    private void Acknowledge(long offset, Instant now) => _output.Acknowledge(new Acknowledgement(
         Copy.Shard,
         offset < 0 ? _loading?.Name ?? Copy.Name : Copy.Name,
         _epoch,
         _attach,
         offset,
         offset < 0 ? 0 : Copy.Applied,
-        _loading?.Log.Bytes ?? 0));
+        _loading?.Log.Bytes ?? 0,
+        now.MonotonicMs));
 }

@@ -1,3 +1,4 @@
+using Grid.Formats;
 using Grid.Formats.Binary;
 using Grid.Formats.Snapshots;
 using Grid.Replication.Copies;
@@ -41,13 +42,21 @@ public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
 
     /// <summary>Takes the next piece.</summary>
     /// <exception cref="Formats.PayloadException">The snapshot is damaged.</exception>
-    public void Feed(ReadOnlySpan<byte> piece) => _reader.Feed(piece);
+    /// <exception cref="MalformedException">It is longer than was announced.</exception>
+    public void Feed(ReadOnlySpan<byte> piece)
+    {
+        if (_announcement.Length > 0 && WireBytes + piece.Length > _announcement.Length)
+            throw new MalformedException($"The snapshot goes on behind the {_announcement.Length} bytes that were announced.");
+        _reader.Feed(piece);
+    }
 
     /// <summary>All pieces have come; the sender counted <paramref name="entries"/>.</summary>
     /// <exception cref="Formats.PayloadException">The snapshot is not whole.</exception>
     /// <exception cref="MalformedException">It has another number of entries.</exception>
     public void Complete(long entries)
     {
+        if (WireBytes < _announcement.Length)
+            throw new SnapshotFormatException(PayloadFault.Truncated, $"it ends at {WireBytes} of the {_announcement.Length} bytes that were announced", WireBytes);
         _reader.Complete();
         if (!_ended || _reader.Entries != entries)
             throw new MalformedException($"The snapshot has {_reader.Entries} entries; its sender counted {entries}.");

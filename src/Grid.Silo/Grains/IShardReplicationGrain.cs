@@ -29,10 +29,10 @@ internal interface IShardReplicationGrain : IGrainWithIntegerKey
 [Alias("Grid.IReplicaGrain")]
 internal interface IReplicaGrain : IGrainWithStringKey
 {
-    /// <summary>The primary of <paramref name="epoch"/> asks the replica to attach.</summary>
+    /// <summary>The primary of <paramref name="epoch"/> asks the replica to attach, also if it still believes in the link <paramref name="endedAttach"/>.</summary>
     [Alias("Follow")]
     [AlwaysInterleave]
-    Task FollowAsync(long epoch);
+    Task FollowAsync(long epoch, long endedAttach);
 }
 
 /// <summary><see cref="AttachRequest"/> on the wire.</summary>
@@ -94,9 +94,10 @@ internal readonly record struct AcknowledgeCall(
     [property: Id(4)] long Attach,
     [property: Id(5)] long Offset,
     [property: Id(6)] long Applied,
-    [property: Id(7)] long Kept)
+    [property: Id(7)] long Kept,
+    [property: Id(8)] long SentAtMs)
 {
-    public static AcknowledgeCall From(in Acknowledgement a) => new(a.Shard, a.Copy.Silo, a.Copy.CopyId, a.Epoch, a.Attach, a.Offset, a.Applied, a.Kept);
+    public static AcknowledgeCall From(in Acknowledgement a) => new(a.Shard, a.Copy.Silo, a.Copy.CopyId, a.Epoch, a.Attach, a.Offset, a.Applied, a.Kept, a.SentAtMs);
 
-    public Acknowledgement ToAcknowledgement() => new(Shard, new CopyName(Silo, CopyId), Epoch, Attach, Offset, Applied, Kept);
+    public Acknowledgement ToAcknowledgement() => new(Shard, new CopyName(Silo, CopyId), Epoch, Attach, Offset, Applied, Kept, SentAtMs);
 }

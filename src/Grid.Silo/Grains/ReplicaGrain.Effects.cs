@@ -14,7 +14,7 @@ internal sealed partial class ReplicaGrain
 
     ShardCopy IReplicaOutput.MakeCopy(Guid copyId) => host.MakeCopy(_shard, copyId);
 
-    void IReplicaOutput.InstallCopy(ShardCopy loaded, ShardCopy old) => _hosted!.Install(loaded);
+    void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old) => _hosted!.Install(next);
 
     void IReplicaOutput.Dismiss() => _dismissed = true;
 

@@ -68,13 +68,13 @@ internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments
     }
 
     /// <inheritdoc/>
-    public Task FollowAsync(long epoch)
+    public Task FollowAsync(long epoch, long endedAttach)
     {
         Take();
         Run((replica, now) =>
         {
             replica.OnNewEpoch(epoch, now);
-            replica.Follow(now);
+            replica.Follow(endedAttach, now);
         });
         return Task.CompletedTask;
     }

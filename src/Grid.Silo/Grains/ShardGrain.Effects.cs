@@ -60,7 +60,19 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId) => _cancelSnapshot?.Cancel();
 
-    void IPrimaryOutput.StartReplica(string silo) => _ = StartReplicaAsync(silo, _primary!.Epoch);
+    void IPrimaryOutput.StartReplica(string silo, long endedAttach) => _ = StartReplicaAsync(silo, _primary!.Epoch, endedAttach);
+
+    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
+    {
+        foreach (CopyName copy in copies)
+            leases.Ask(request, copy, OnGranted);
+    }
+
+    void IPrimaryOutput.RequestSync() => syncPlaces.Request(_primary!, OnPlace(_primary!));
+
+    void IPrimaryOutput.ReleaseSync() => syncPlaces.Release(_primary!);
+
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => throw new NotSupportedException();
 
     void IPrimaryOutput.AbandonLink(string silo)
     {
@@ -77,6 +89,23 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         instruments.Count(what);
         LogEvent(_shard, what, silo, details);
     }
+
+    void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
+
+    /// <summary>From any thread: a copy granted the lease.</summary>
+    private void OnGranted(CopyName copy, long number) => Post(() =>
+        Run(static (primary, grant, now) => primary.OnGranted(grant.copy, grant.number, now), (copy, number)));
+
+    /// <summary>From any thread: the silo has a place for a sync of this reign.</summary>
+    private Action OnPlace(ShardPrimary primary) => () => Post(() =>
+    {
+        if (_primary == primary)
+            Run(static (primary, _, now) => primary.OnSyncPermitted(now), 0);
+    });
+
+    /// <summary>Has something done on the grain's turn.</summary>
+    private void Post(Action turn) =>
+        _ = Task.Factory.StartNew(turn, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _turns);
 
     /// <summary>Tells the state machine which items the streams took at once; that may send more.</summary>
     private void ReportSent(ShardPrimary primary, Instant now)
@@ -136,11 +165,11 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         Run(static (primary, result, now) => primary.OnRecordWritten(result.outcome, result.Record, now), (outcome, write.Current.Record));
     }
 
-    private async Task StartReplicaAsync(string silo, long epoch)
+    private async Task StartReplicaAsync(string silo, long epoch, long endedAttach)
     {
         try
         {
-            await GrainFactory.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(_shard, silo)).FollowAsync(epoch);
+            await GrainFactory.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(_shard, silo)).FollowAsync(epoch, endedAttach);
         }
         catch (Exception failure)
         {
@@ -152,7 +181,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     {
         try
         {
-            SnapshotOutcome outcome = await snapshotGate.RunAsync(() => sender.RunAsync(cancellation), cancellation)
+            SnapshotOutcome outcome = await Task.Run(() => sender.RunAsync(cancellation), cancellation)
                 .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
             LogSnapshotSent(_shard, plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
         }

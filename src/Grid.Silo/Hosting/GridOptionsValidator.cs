@@ -21,6 +21,7 @@ internal sealed class GridOptionsValidator : IValidateOptions<GridOptions>
         Check(faults, nameof(options.KeptBytesMax), options.KeptBytesMax, 1 << 20, 16L << 30);
         Check(faults, nameof(options.SnapshotKeptBytesMax), options.SnapshotKeptBytesMax, 1 << 20, 64L << 30);
         Check(faults, nameof(options.ReplicaTimeoutMs), options.ReplicaTimeoutMs, 200, 60_000);
+        Check(faults, nameof(options.LeaseMs), options.LeaseMs, 200, 30_000);
         Check(faults, nameof(options.PollTimeoutMs), options.PollTimeoutMs, 50, 10_000);
         if (!Enum.IsDefined(options.Compression))
             faults.Add($"{GridConstants.ConfigurationSection}:{nameof(options.Compression)} is {(int)options.Compression}; it can be {string.Join(" or ", Enum.GetNames<ReplicationCompression>())}.");

@@ -40,6 +40,8 @@ internal sealed class GridSiloService(
             hosted.Primary is { IsDown: false })) ?? default;
     }
 
+    public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));
+
     public ValueTask<SiloCopies> GetCopiesAsync()
     {
         List<CopyStatus> copies = [];

@@ -15,6 +15,10 @@ internal interface IGridSiloService : IGrainService
     [Alias("Poll")]
     ValueTask<CopyPoll> PollAsync(int shard);
 
+    /// <summary>Asks copies of the silo for leases; tells of each whether it grants.</summary>
+    [Alias("Grant")]
+    ValueTask<bool[]> GrantAsync(LeaseCall[] requests);
+
     /// <summary>All copies of the silo.</summary>
     [Alias("GetCopies")]
     ValueTask<SiloCopies> GetCopiesAsync();
@@ -40,6 +44,14 @@ internal interface IGridSiloService : IGrainService
 /// <summary>A value of the development storage.</summary>
 [GenerateSerializer, Immutable, Alias("Grid.DevelopmentValue")]
 internal readonly record struct DevelopmentValue([property: Id(0)] byte[]? Value, [property: Id(1)] long Tag);
+
+/// <summary>A primary's request for a lease, to one copy.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.LeaseCall")]
+internal readonly record struct LeaseCall(
+    [property: Id(0)] int Shard,
+    [property: Id(1)] Guid CopyId,
+    [property: Id(2)] long Epoch,
+    [property: Id(3)] int LeaseMs);
 
 /// <summary>A silo's word about its copy of a shard.</summary>
 [GenerateSerializer, Immutable, Alias("Grid.CopyPoll")]

@@ -15,7 +15,7 @@ namespace Grid.Tests.Replication;
 public sealed class CodecTests
 {
     private static readonly SyncAnnouncement Announced =
-        new(0x1122, 77, true, new Guid("00112233-4455-6677-8899-aabbccddeeff"), [new(1, 1), new(3, 50)]);
+        new(0x1122, 77, true, new Guid("00112233-4455-6677-8899-aabbccddeeff"), [new(1, 1), new(3, 50)]) { Length = 7, CommandTraits = LinkTraits.OffersPacking };
 
     [Fact]
     public void A_link_item_has_these_bytes()
@@ -54,7 +54,8 @@ public sealed class CodecTests
         SyncAnnouncement read = SyncAnnouncement.Read(head, body);
         Assert.Equal((Announced.SnapshotId, Announced.BaseOffset, Announced.Compressed, Announced.Lineage), (read.SnapshotId, read.BaseOffset, read.Compressed, read.Lineage));
         Assert.Equal(Announced.History, read.History);
-        Assert.Equal("33221100554477668899AABBCCDDEEFF02000000010000000000000001000000000000000300000000000000" + "3200000000000000", Convert.ToHexString(body));
+        Assert.Equal((Announced.Length, Announced.CommandTraits, 5), (read.Length, read.CommandTraits, head.C));
+        Assert.Equal("0700000000000000" + "33221100554477668899AABBCCDDEEFF02000000010000000000000001000000000000000300000000000000" + "3200000000000000", Convert.ToHexString(body));
     }
 
     [Fact]

@@ -161,7 +161,7 @@ public sealed class PrimaryLinkTests
     [Fact]
     public void A_laggard_outside_of_the_set_is_dropped_before_any_write_is_refused()
     {
-        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 2, BacklogBytesMax = 1000, UncommittedBytesMax = 200_000 }).With("b");
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 2, BacklogBytesMax = 1000, UncommittedBytesMax = 200_000, SyncPinBytes = 200_000 }).With("b");
         rig.Attach("c");
         rig.StreamsTake = false;
         for (int i = 0; i < 300; i++)

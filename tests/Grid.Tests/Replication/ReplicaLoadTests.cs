@@ -79,7 +79,7 @@ public sealed class ReplicaLoadTests
                 _rig.Heartbeat(committed: 0);
         }
 
-        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadFailed);
+        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadStalled);
         Assert.Equal(2, _rig.Attaches.Count);
     }
 
@@ -164,7 +164,7 @@ public sealed class ReplicaLoadTests
         _rig.Announce(5, 3);
         _rig.Mutations(4, 1, value: new string('v', 1200));
         _rig.Wait(2200);
-        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadFailed);
+        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadStalled);
     }
 
     [Fact]

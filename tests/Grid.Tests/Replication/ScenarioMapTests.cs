@@ -15,14 +15,14 @@ public sealed partial class ScenarioMapTests
         (string Type, string Method)[] named = [.. lines.SelectMany(line => Names().Matches(line)).Select(match => (match.Groups[1].Value, match.Groups[2].Value))];
         HashSet<(string, string)> there = [.. Tests()];
         Assert.True(named.Length > 50, $"Only {named.Length} tests are named.");
-        Assert.Empty(named.Where(test => !there.Contains(test)));
+        Assert.DoesNotContain(named, test => !there.Contains(test));
     }
 
     [Fact]
     public void Every_line_of_the_map_names_a_test()
     {
         string[] rows = [.. File.ReadAllLines(Path.Combine(Here(), "Scenarios.md")).Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| line ", StringComparison.Ordinal) && !line.StartsWith("| ---", StringComparison.Ordinal))];
-        Assert.Empty(rows.Where(row => !Names().IsMatch(row)));
+        Assert.DoesNotContain(rows, row => !Names().IsMatch(row));
     }
 
     [Fact]

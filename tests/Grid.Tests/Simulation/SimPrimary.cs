@@ -114,6 +114,24 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _world.Store.CompareAndSet(Silo, record, Core.Record.Nonce, () => !_gone && !Core.IsDown, (outcome, current) =>
             Turn(() => Core.OnRecordWritten(outcome, current, Now)));
 
+    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
+    {
+        foreach (CopyName name in copies)
+        {
+            if (_world.Find(name.Silo) is { } there)
+                _world.Tell(Silo, there, () => Grant(there, request, name));
+        }
+    }
+
+    void IPrimaryOutput.RequestSync() => _world.After(_world.CallDelayUs(null), Silo, () => Turn(() => Core.OnSyncPermitted(Now)));
+
+    void IPrimaryOutput.ReleaseSync()
+    {
+    }
+
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) =>
+        throw new NotSupportedException("Saved snapshots are not simulated yet.");
+
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
     {
         _oracle.OnSnapshot(this, plan, plan.Members.All(member => _attached[(member.Silo, member.Attach)].HasFlag(ReplicaCapabilities.Lz4)));
@@ -127,10 +145,10 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
             _world.After(10, Silo, job.Cancel);
     }
 
-    void IPrimaryOutput.StartReplica(string silo)
+    void IPrimaryOutput.StartReplica(string silo, long endedAttach)
     {
         if (_world.Find(silo) is { } there)
-            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Follow(Core.Epoch));
+            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Follow(Core.Epoch, endedAttach));
     }
 
     void IPrimaryOutput.AbandonLink(string silo)
@@ -161,6 +179,12 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _oracle.OnReport(what);
         _world.Count(what.ToString());
         _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch}: {what} {silo} {details}");
+    }
+
+    private void Grant(SimSilo there, LeaseRequest request, CopyName name)
+    {
+        if (there.Slot(_slot.Shard).Copy is { } copy && copy.Name == name && copy.TryGrant(request.Epoch, request.LeaseMs, _world.Now(there).MonotonicMs))
+            _world.Tell(there, Silo, () => Turn(() => Core.OnGranted(name, request.Number, Now)));
     }
 
     private void Turn(Action action)

@@ -29,10 +29,10 @@ internal sealed class SimReplica : IReplicaOutput
 
     private Instant Now => _world.Now(Silo);
 
-    public void Follow(long epoch) => Turn(() =>
+    public void Follow(long epoch, long endedAttach) => Turn(() =>
     {
         Core.OnNewEpoch(epoch, Now);
-        Core.Follow(Now);
+        Core.Follow(endedAttach, Now);
     });
 
     public void Tick() => Turn(() => Core.Tick(Now));
@@ -96,12 +96,11 @@ internal sealed class SimReplica : IReplicaOutput
         return _slot.Coming = new ShardCopy(_slot.Shard, new CopyName(Silo.Name, id), _world.Pages);
     }
 
-    void IReplicaOutput.InstallCopy(ShardCopy loaded, ShardCopy old)
+    void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old)
     {
         _slot.Coming = null;
-        _slot.Copy = loaded;
+        _slot.Copy = next;
         old.Dispose();
-        _world.Oracles[_slot.Shard].OnLoaded(loaded);
     }
 
     void IReplicaOutput.Dismiss()
@@ -116,6 +115,8 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.Report(ReplicaEvent what, string details)
     {
+        if (what == ReplicaEvent.LoadEnded)
+            _world.Oracles[_slot.Shard].OnLoaded(Core.Copy);
         _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
     }

@@ -108,7 +108,7 @@ internal sealed class Slot(SimSilo silo, int shard)
     }
 
     /// <summary>The primary asks for a replica here.</summary>
-    public void Follow(long epoch)
+    public void Follow(long epoch, long endedAttach)
     {
         Silo.World.Touch(Shard);
         if (Primary is not null || _activating)
@@ -120,7 +120,7 @@ internal sealed class Slot(SimSilo silo, int shard)
             StartReplica();
         }
 
-        Replica!.Follow(epoch);
+        Replica!.Follow(epoch, endedAttach);
     }
 
     public void StartReplica()

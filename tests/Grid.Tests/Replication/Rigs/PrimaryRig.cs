@@ -66,6 +66,22 @@ internal sealed class PrimaryRig : IPrimaryOutput
 
     public SnapshotPlan? Snapshot { get; private set; }
 
+    public List<(SavedSnapshot Saved, SnapshotMember Member)> SavedSent { get; } = [];
+
+    /// <summary>False while the silo has no place for another sync.</summary>
+    public bool HasPlace { get; set; } = true;
+
+    /// <summary>True while the primary waits for a place.</summary>
+    public bool WantsPlace { get; private set; }
+
+    /// <summary>True while the primary holds a place.</summary>
+    public bool HoldsPlace { get; private set; }
+
+    /// <summary>False while the copies grant no lease.</summary>
+    public bool CopiesGrant { get; set; } = true;
+
+    public List<(LeaseRequest Request, CopyName Copy)> Asked { get; } = [];
+
     public List<long> Cancelled { get; } = [];
 
     public List<string> Started { get; } = [];
@@ -236,11 +252,28 @@ internal sealed class PrimaryRig : IPrimaryOutput
         Writing = record;
     }
 
+    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies) =>
+        Asked.AddRange(copies.Select(copy => (request, copy)));
+
+    void IPrimaryOutput.RequestSync()
+    {
+        Assert.False(WantsPlace || HoldsPlace);
+        WantsPlace = true;
+    }
+
+    void IPrimaryOutput.ReleaseSync()
+    {
+        Assert.True(WantsPlace || HoldsPlace);
+        WantsPlace = HoldsPlace = false;
+    }
+
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => SavedSent.Add((saved, member));
+
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan) => Snapshot = plan;
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId) => Cancelled.Add(snapshotId);
 
-    void IPrimaryOutput.StartReplica(string silo) => Started.Add(silo);
+    void IPrimaryOutput.StartReplica(string silo, long endedAttach) => Started.Add(silo);
 
     void IPrimaryOutput.AbandonLink(string silo) => Abandoned.Add(silo);
 
@@ -248,9 +281,18 @@ internal sealed class PrimaryRig : IPrimaryOutput
 
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => Events.Add((what, silo, details));
 
-    /// <summary>The streams take what was sent.</summary>
+    /// <summary>Everybody else does what was asked: copies grant, the silo has a place, the streams take what was sent.</summary>
     private void Pump()
     {
+        if (WantsPlace && HasPlace)
+        {
+            (WantsPlace, HoldsPlace) = (false, true);
+            Core.OnSyncPermitted(Now);
+        }
+
+        foreach ((LeaseRequest request, CopyName copy) in CopiesGrant ? Asked.ToArray() : [])
+            Core.OnGranted(copy, request.Number, Now);
+        Asked.Clear();
         bool more = StreamsTake;
         while (more)
         {

@@ -51,7 +51,7 @@ internal sealed class ReplicaRig : IReplicaOutput
     /// <summary>Attaches, and is accepted.</summary>
     public ReplicaRig Attach()
     {
-        Core.Follow(Now);
+        Core.Follow(0, Now);
         return Accept();
     }
 

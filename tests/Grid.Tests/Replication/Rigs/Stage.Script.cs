@@ -18,6 +18,7 @@ internal sealed partial class Stage
     private const int PatienceMs = 30_000;
 
     private Func<byte[], byte[]>? _changesPayload;
+    private Func<byte[], byte[]>? _changesFile;
 
     /// <summary>A silo joins, with nothing; the primary has a replica brought up there.</summary>
     public StageSilo Join(string name, bool lz4 = true, bool dualChannel = true, Func<ReplicaOptions, ReplicaOptions>? change = null)
@@ -92,6 +93,23 @@ internal sealed partial class Stage
         Pump();
     }
 
+    /// <summary>Settings of the primary change while it reigns.</summary>
+    public void ReconfigurePrimary(string how, Func<PrimaryOptions, PrimaryOptions> change)
+    {
+        Act($"settings at {Primary.Silo}: {how}");
+        Settings = Settings with { Primary = change(Settings.Primary) };
+        Primary.Core.Reconfigure(Settings.Primary, Now);
+        Pump();
+    }
+
+    /// <summary>Settings of a replica change while it follows.</summary>
+    public void ReconfigureReplica(string name, string how, Func<ReplicaOptions, ReplicaOptions> change)
+    {
+        Act($"settings at {name}: {how}");
+        Silo(name).Reconfigure(change(Silo(name).Options));
+        Pump();
+    }
+
     /// <summary>One write whose reply is shown.</summary>
     public StageCall Set(string key, string value = "v")
     {
@@ -122,6 +140,20 @@ internal sealed partial class Stage
         Func<byte[], byte[]>? change = _changesPayload;
         _changesPayload = null;
         return change?.Invoke(payload) ?? payload;
+    }
+
+    /// <summary>The next saved snapshot that is sent is another one than was written.</summary>
+    public void SpoilNextFile(string how, Func<byte[], byte[]> change)
+    {
+        Act($"the next file that is sent: {how}");
+        _changesFile = change;
+    }
+
+    public byte[] ChangeFile(byte[] file)
+    {
+        Func<byte[], byte[]>? change = _changesFile;
+        _changesFile = null;
+        return change?.Invoke(file) ?? file;
     }
 
     public void Run(long ms)

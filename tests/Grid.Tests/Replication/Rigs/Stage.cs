@@ -19,9 +19,6 @@ internal sealed record StageSettings
     /// <summary>Bytes of a snapshot's pieces.</summary>
     public int PieceBytes { get; init; } = 400;
 
-    /// <summary>Whether snapshots carry checksums.</summary>
-    public bool Checksums { get; init; } = true;
-
     /// <summary>Whether the transcript shows each mutation and each acknowledgement.</summary>
     public bool ShowsCommands { get; init; } = true;
 }
@@ -66,7 +63,7 @@ internal sealed partial class Stage : IDisposable
         Pump();
     }
 
-    public StageSettings Settings { get; }
+    public StageSettings Settings { get; private set; }
 
     public PagePool Pages { get; } = new();
 

@@ -23,7 +23,7 @@ internal sealed class StageSilo : IReplicaOutput
 
     public string Name { get; }
 
-    public ReplicaOptions Options { get; }
+    public ReplicaOptions Options { get; private set; }
 
     public ShardCopy Copy { get; private set; }
 
@@ -36,7 +36,11 @@ internal sealed class StageSilo : IReplicaOutput
     public long LastAttach { get; private set; }
 
     /// <summary>Loads that ended well.</summary>
-    public int Loads { get; private set; }
+    public int Loads => Events.Count(e => e.What == ReplicaEvent.LoadEnded);
+
+    /// <summary>How loads ended that did not end well.</summary>
+    public IEnumerable<(ReplicaEvent What, string Details)> FailedLoads =>
+        Events.Where(e => e.What is ReplicaEvent.LoadDropped or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled);
 
     public List<(ReplicaEvent What, string Details)> Events { get; } = [];
 
@@ -45,6 +49,12 @@ internal sealed class StageSilo : IReplicaOutput
     {
         Replica?.Dispose();
         Replica = new ShardReplica(Copy, Copy.TakeOwnership(), LastAttach, Options, _stage.Entropy, this);
+    }
+
+    public void Reconfigure(ReplicaOptions options)
+    {
+        Options = options;
+        Replica?.Reconfigure(options, _stage.Now);
     }
 
     /// <summary>The replica lets go: its copy goes to a primary, or its silo is gone.</summary>
@@ -65,10 +75,10 @@ internal sealed class StageSilo : IReplicaOutput
         StartReplica();
     }
 
-    public void Follow(long epoch)
+    public void Follow(long epoch, long endedAttach = 0)
     {
         Replica?.OnNewEpoch(epoch, _stage.Now);
-        Replica?.Follow(_stage.Now);
+        Replica?.Follow(endedAttach, _stage.Now);
     }
 
     public void OnItem(byte[] item, bool isSnapshot)
@@ -108,10 +118,9 @@ internal sealed class StageSilo : IReplicaOutput
 
     ShardCopy IReplicaOutput.MakeCopy(Guid copyId) => new(0, new CopyName(Name, copyId), _stage.Pages);
 
-    void IReplicaOutput.InstallCopy(ShardCopy loaded, ShardCopy old)
+    void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old)
     {
-        Loads++;
-        Copy = loaded;
+        Copy = next;
         old.Dispose();
     }
 

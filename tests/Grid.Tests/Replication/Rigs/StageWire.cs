@@ -17,12 +17,15 @@ internal enum Fate
 
     /// <summary>Only its first half comes.</summary>
     Cut,
+
+    /// <summary>Its body is damaged, and its checksum is right: whatever is in the body has to notice.</summary>
+    Spoilt,
 }
 
 /// <summary>One stream from the primary to a silo: in order, one item after the other, pushed back by a full replica.</summary>
 internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
 {
-    private readonly Queue<(PooledBuffer Item, long Attach)> _queue = new();
+    private readonly Queue<(PooledBuffer Item, long? Attach)> _queue = new();
     private readonly List<(LinkItemKind Kind, Fate Fate, int Left)> _fates = [];
     private long _committedShown = -1;
     private bool _isHeld;
@@ -32,14 +35,21 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
     /// <summary>Items that the replica has not taken yet.</summary>
     public int Waiting => _queue.Count;
 
+    /// <summary>Those of them that belong to a snapshot.</summary>
+    public int WaitingPieces => _queue.Count(item => item.Attach is null);
+
     /// <summary>Since when nothing has been taken although something waits; the present while things flow.</summary>
     public long StuckSinceMs { get; private set; }
 
+    /// <summary>An item of the primary's state machine, which wants to know when it was taken.</summary>
     public void Send(PooledBuffer item, long attach) => _queue.Enqueue((item, attach));
+
+    /// <summary>An item of a snapshot.</summary>
+    public void SendPiece(PooledBuffer item) => _queue.Enqueue((item, null));
 
     public void Clear()
     {
-        while (_queue.TryDequeue(out (PooledBuffer Item, long Attach) left))
+        while (_queue.TryDequeue(out (PooledBuffer Item, long? Attach) left))
             left.Item.Release();
         StuckSinceMs = stage.Ms;
     }
@@ -84,14 +94,14 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
         if (_isHeld || target.Replica is null || (!isSnapshot && target.Replica.IsSaturated))
             return false;
         StuckSinceMs = stage.Ms;
-        (PooledBuffer item, long attach) = _queue.Dequeue();
+        (PooledBuffer item, long? attach) = _queue.Dequeue();
         LinkItem head = LinkItem.Read(item.Span, out ReadOnlySpan<byte> body);
         Fate? fate = FateOf(head.Kind);
         Show(head, body.Length, fate);
         Hand(item, fate);
         item.Release();
-        if (!isSnapshot)
-            stage.Call(() => stage.Primary.ItemSent(target.Name, attach));
+        if (attach is { } link)
+            stage.Call(() => stage.Primary.ItemSent(target.Name, link));
         return true;
     }
 
@@ -104,9 +114,22 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
             bytes[^1] ^= 0x10;
         if (fate == Fate.Cut)
             bytes = bytes[..(bytes.Length / 2)];
+        if (fate == Fate.Spoilt)
+            bytes = Spoil(item.Span);
         target.OnItem(bytes, isSnapshot);
         if (fate == Fate.Repeated)
             target.OnItem(bytes, isSnapshot);
+    }
+
+    private static byte[] Spoil(ReadOnlySpan<byte> item)
+    {
+        PooledBuffer spoilt = PooledBuffer.Rent(item.Length);
+        spoilt.Write(item);
+        spoilt.WritableSpan[LinkItem.HeadLength + ((item.Length - LinkItem.HeadLength) / 2)] ^= 0x20;
+        LinkItem.Seal(spoilt);
+        byte[] bytes = spoilt.Span.ToArray();
+        spoilt.Release();
+        return bytes;
     }
 
     private Fate? FateOf(LinkItemKind kind)
@@ -122,22 +145,27 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
         return fate;
     }
 
+    private static string Offsets(in LinkItem head) => head.C == 1 ? $"mutation {head.B}" : $"mutations {head.B} to {head.B + head.C - 1}";
+
+    private static string Commands(in LinkItem head) => ((LinkTraits)head.C).HasFlag(LinkTraits.PackedCommands) ? "; commands packed" : "; commands plain";
+
     private void Show(in LinkItem head, int bodyBytes, Fate? fate)
     {
         bool newlyCommitted = !isSnapshot && head.Committed > _committedShown;
         bool isShown = head.Kind switch
         {
             LinkItemKind.Heartbeat => newlyCommitted && stage.Settings.ShowsCommands,
-            LinkItemKind.Mutations => stage.Settings.ShowsCommands,
+            LinkItemKind.Mutations or LinkItemKind.PackedMutations => stage.Settings.ShowsCommands,
             _ => true,
         };
         if (!isShown && fate is null)
             return;
         string what = head.Kind switch
         {
-            LinkItemKind.Continue => $"Continue behind {head.A}",
-            LinkItemKind.FullSync => $"FullSync with snapshot {head.A} at {head.B}, {(head.C == 1 ? "lz4" : "plaintext")}",
-            LinkItemKind.Mutations => head.C == 1 ? $"mutation {head.B}" : $"mutations {head.B} to {head.B + head.C - 1}",
+            LinkItemKind.Continue => $"Continue behind {head.A}{Commands(head)}",
+            LinkItemKind.FullSync => $"FullSync with snapshot {head.A} at {head.B}, {(((LinkTraits)head.C).HasFlag(LinkTraits.PackedSnapshot) ? "lz4" : "plaintext")}{(isSnapshot ? "" : Commands(head))}",
+            LinkItemKind.Mutations => Offsets(head),
+            LinkItemKind.PackedMutations => $"{Offsets(head)}, packed in {bodyBytes} bytes",
             LinkItemKind.SnapshotChunk => $"piece {head.Sequence}, bytes {head.B} to {head.B + bodyBytes - 1}",
             LinkItemKind.SnapshotEnd => $"end of snapshot {head.A} with {head.B} bytes",
             _ => head.Kind.ToString(),

@@ -77,6 +77,29 @@ public sealed class BoundScenarios
     }
 
     [Fact]
+    public void Who_overruns_its_budget_gets_twice_as_much_and_at_the_cap_is_told_that_it_cannot_keep_up()
+    {
+        using Stage stage = new(new StageSettings { Primary = Small with { SyncPinBytesMax = 200_000 }, ShowsCommands = false, PieceBytes = 2000 });
+        stage.Write(30);
+        StageSilo b = stage.Join("b", change: options => options with { KeptBytesMax = 5_000 });
+        for (int attempt = 1; attempt <= 2; attempt++)
+        {
+            int ended = attempt;
+            stage.Until($"attempt {attempt} has begun", () => b.LastAttach == ended);
+            stage.UntilLoading("b");
+            b.Snapshots.Hold();
+            stage.Write(140, $"attempt{attempt}-", bytes: 2000);
+            stage.Until($"attempt {attempt} has ended", () => stage.Events.Count(e => e.What == PrimaryEvent.LinkEnded) == ended);
+            b.Snapshots.Resume();
+        }
+
+        stage.UntilInSync("b");
+        Assert.Equal([PrimaryEvent.PinOverrun, PrimaryEvent.CannotKeepUp], stage.Events.Select(e => e.What).Where(what => what is PrimaryEvent.PinOverrun or PrimaryEvent.CannotKeepUp));
+        Assert.Equal((3, 1), (stage.Rounds, b.Loads));
+        stage.Ends();
+    }
+
+    [Fact]
     public void A_required_member_that_stands_still_leaves_the_set_and_the_writes_go_on()
     {
         using Stage stage = new();
@@ -102,6 +125,7 @@ public sealed class BoundScenarios
         HeartbeatMs = 200,
         BacklogBytesMax = 20_000,
         UncommittedBytesMax = 100_000,
+        SyncPinBytes = 100_000,
         ItemBytesMax = 20_000,
     };
 }

@@ -17,7 +17,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = Loading(lz4, out StageSilo b);
         b.Snapshots.Break();
-        Heals(stage, b, "", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadDropped);
         stage.Ends(variant);
     }
 
@@ -27,7 +27,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = AboutToLoad(lz4, out StageSilo b);
         stage.SpoilNextPayload("its second half is missing", payload => payload[..(payload.Length / 2)]);
-        Heals(stage, b, "", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadTruncated);
         Assert.False(b.Replica!.IsFaulted);
         stage.Ends(variant);
     }
@@ -37,7 +37,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = Loading(lz4: false, out StageSilo b);
         b.Snapshots.Next(LinkItemKind.SnapshotChunk, Fate.Lost);
-        Heals(stage, b, "was expected", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadTruncated, "was expected");
         stage.Ends();
     }
 
@@ -46,7 +46,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = Loading(lz4: false, out StageSilo b);
         b.Snapshots.Next(LinkItemKind.SnapshotEnd, Fate.Lost);
-        Heals(stage, b, "no piece of the snapshot came", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadStalled, "no piece of the snapshot came");
         stage.Ends();
     }
 
@@ -56,7 +56,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = AboutToLoad(lz4, out StageSilo b);
         stage.SpoilNextPayload("15 bytes follow its end", payload => [.. payload, .. "$EOF:0123456789"u8]);
-        Heals(stage, b, "", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadCorrupt);
         stage.Ends(variant);
     }
 
@@ -66,7 +66,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = AboutToLoad(lz4, out StageSilo b);
         stage.SpoilNextPayload("a bit in its middle is flipped", payload => Flip(payload, payload.Length / 2));
-        Heals(stage, b, "", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadCorrupt);
         stage.Ends(variant);
     }
 
@@ -76,7 +76,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = AboutToLoad(lz4, out StageSilo b);
         stage.SpoilNextPayload("a bit of its last byte is flipped", payload => Flip(payload, payload.Length - 1));
-        Heals(stage, b, $"{Entries} entries)", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadCorrupt, $"{Entries} entries)");
         stage.Ends(variant);
     }
 
@@ -87,7 +87,7 @@ public sealed class BrokenSyncScenarios
     {
         using Stage stage = Loading(lz4: false, out StageSilo b);
         b.Snapshots.Next(LinkItemKind.SnapshotChunk, (Fate)fate);
-        Heals(stage, b, "damaged on the way", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadDamaged, "damaged on the way");
         stage.Ends(variant);
     }
 
@@ -109,7 +109,7 @@ public sealed class BrokenSyncScenarios
         {
             int failures = i;
             stage.SpoilNextPayload("a bit in its middle is flipped", payload => Flip(payload, payload.Length / 2));
-            stage.Until($"load {i} has failed", () => b.Events.Count(e => e.What == ReplicaEvent.LoadFailed) == failures);
+            stage.Until($"load {i} has failed", () => b.FailedLoads.Count() == failures);
         }
 
         Assert.True(b.Replica!.IsFaulted);
@@ -126,7 +126,7 @@ public sealed class BrokenSyncScenarios
         using Stage stage = AboutToLoad(lz4, out StageSilo b);
         int sent = 0;
         stage.SpoilNextPayload("it is cut behind a third", payload => payload[..(sent = payload.Length / 3)]);
-        Heals(stage, b, "", rounds: 2);
+        Heals(stage, b, ReplicaEvent.LoadTruncated);
         Assert.Contains($"(after {sent} bytes", Failure(b), StringComparison.Ordinal);
         stage.Ends(variant);
     }
@@ -152,7 +152,6 @@ public sealed class BrokenSyncScenarios
         stage.Silo("c").Snapshots.Resume();
         stage.UntilInSync("b", "c");
         Assert.Equal((2, 1), (stage.Rounds, b.Loads));
-        stage.Ends();
         stage.Ends();
     }
 
@@ -184,7 +183,7 @@ public sealed class BrokenSyncScenarios
         stage.Kill("a");
         stage.Run(3000);
         Assert.Equal(0, b.Loads);
-        Assert.Contains(b.Events, e => e.What == ReplicaEvent.LoadFailed);
+        Assert.Single(b.FailedLoads);
         stage.EndsUnavailable();
     }
 
@@ -208,16 +207,17 @@ public sealed class BrokenSyncScenarios
     }
 
     /// <summary>The load fails for this reason, nothing of it is seen, and one of the next rounds brings the replica up.</summary>
-    private static void Heals(Stage stage, StageSilo replica, string reason, int rounds)
+    private static void Heals(Stage stage, StageSilo replica, ReplicaEvent how, string reason = "")
     {
-        stage.Until($"the load on {replica.Name} has failed", () => replica.Events.Exists(e => e.What == ReplicaEvent.LoadFailed));
+        stage.Until($"the load on {replica.Name} has failed", () => replica.FailedLoads.Any());
         Assert.Equal((0, 0), (replica.Loads, replica.Copy.Store.Entries));
         stage.UntilInSync(replica.Name);
+        Assert.Equal(how, replica.FailedLoads.Single().What);
         Assert.Contains(reason, Failure(replica), StringComparison.Ordinal);
-        Assert.Equal((rounds, 1), (stage.Rounds, replica.Loads));
+        Assert.Equal((2, 1), (stage.Rounds, replica.Loads));
     }
 
-    private static string Failure(StageSilo replica) => replica.Events.First(e => e.What == ReplicaEvent.LoadFailed).Details;
+    private static string Failure(StageSilo replica) => replica.FailedLoads.First().Details;
 
     private static byte[] Flip(byte[] payload, int at)
     {

@@ -64,7 +64,7 @@ public sealed class ChannelScenarios
         stage.Set("next");
         stage.Settle();
         Assert.Equal(1, stage.Rounds);
-        Assert.Contains(b.Events, e => e.What == ReplicaEvent.Gap);
+        Assert.Contains(b.Events, e => e.What == ((Fate)fate == Fate.Lost ? ReplicaEvent.Gap : ReplicaEvent.CommandDamaged));
         Assert.Contains(b.Events, e => e.What == ReplicaEvent.PartialResync);
         stage.Ends(variant);
     }

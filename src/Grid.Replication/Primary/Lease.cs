@@ -1,0 +1,56 @@
+using Grid.Replication.Records;
+
+namespace Grid.Replication.Primary;
+
+/// <summary>A primary asks copies for a lease; the answer is <see cref="ShardPrimary.OnGranted"/>.</summary>
+/// <param name="Shard">The shard.</param>
+/// <param name="Epoch">The reign.</param>
+/// <param name="Number">Which request this is.</param>
+/// <param name="LeaseMs">How long a grant lasts from its receipt on, in milliseconds.</param>
+public readonly record struct LeaseRequest(int Shard, long Epoch, long Number, int LeaseMs);
+
+/// <summary>
+/// Who has granted the reign how much time. A grant lasts for the copy that gave it from the moment when it got the request;
+/// for the primary it ends earlier, a lease from when it sent the request, less a margin for clocks that do not run alike.
+/// </summary>
+/// <remarks>Not thread-safe.</remarks>
+internal sealed class Lease
+{
+    private const int Remembered = 32;
+
+    private readonly long[] _sentAtMs = new long[Remembered];
+    private readonly Dictionary<CopyName, long> _grantedFromMs = [];
+    private long _number;
+
+    /// <summary>When all copies were last asked.</summary>
+    public long AskedAtMs { get; set; } = long.MinValue / 2;
+
+    /// <summary>Copies are asked now; gives the number of the request.</summary>
+    public long Ask(long nowMs)
+    {
+        _sentAtMs[++_number % Remembered] = nowMs;
+        return _number;
+    }
+
+    /// <summary>A copy has granted what it was asked with a number; answers to requests long past count for nothing.</summary>
+    public void Grant(CopyName copy, long number)
+    {
+        if (number <= _number - Remembered || number > _number || number < 1)
+            return;
+        long sentAtMs = _sentAtMs[number % Remembered];
+        _grantedFromMs[copy] = Math.Max(_grantedFromMs.GetValueOrDefault(copy, long.MinValue), sentAtMs);
+    }
+
+    /// <summary>True while the copy's newest grant lasts.</summary>
+    public bool HasGrant(CopyName copy, int leaseMs, long nowMs) =>
+        _grantedFromMs.TryGetValue(copy, out long fromMs) && nowMs < fromMs + leaseMs - Margin(leaseMs);
+
+    /// <summary>Only copies that are asked need to be remembered.</summary>
+    public void Keep(IReadOnlyCollection<CopyName> asked)
+    {
+        foreach (CopyName copy in _grantedFromMs.Keys.Where(copy => !asked.Contains(copy)).ToArray())
+            _grantedFromMs.Remove(copy);
+    }
+
+    private static int Margin(int leaseMs) => Math.Max(1, leaseMs / 20);
+}

@@ -1,0 +1,56 @@
+using Grid.Replication.Records;
+using Grid.Replication.Time;
+
+namespace Grid.Replication.Primary;
+
+/// <content>
+/// The lease: while every member of the required set has granted it, no other reign serves, so what is committed here is
+/// all that is committed. Nothing about commits rests on it.
+/// </content>
+public sealed partial class ShardPrimary
+{
+    private readonly Lease _lease = new();
+
+    /// <summary>A copy has granted the lease that it was asked for.</summary>
+    public void OnGranted(CopyName copy, long number, Instant now)
+    {
+        if (!Reigns())
+            return;
+        _lease.Grant(copy, number);
+        if (!IsRequired(copy))
+            UpdateInSync(now);
+    }
+
+    /// <summary>True while nobody else can reign and serve.</summary>
+    public bool HoldsLease(Instant now)
+    {
+        if (_committed < _epochStart)
+            return false;
+        foreach (CopyName member in _required)
+        {
+            if (!_lease.HasGrant(member, _options.LeaseMs, now.MonotonicMs))
+                return Plants(PlantedBug.TakesLeaseForGranted);
+        }
+
+        return true;
+    }
+
+    /// <summary>Asks in good time whoever has to grant, and those who are about to join.</summary>
+    private void RenewLease(Instant now)
+    {
+        if (now.MonotonicMs - _lease.AskedAtMs < _options.LeaseMs / 4)
+            return;
+        CopyName[] asked = [.. _required.Union(_links.Values.Where(link => link.Phase == LinkPhase.Online).Select(link => link.Copy))];
+        _lease.Keep(asked);
+        _lease.AskedAtMs = now.MonotonicMs;
+        AskGrants(asked, now);
+    }
+
+    private void AskGrants(CopyName[] copies, Instant now)
+    {
+        if (copies.Length > 0)
+            _output.AskGrants(new LeaseRequest(_copy.Shard, _epoch, _lease.Ask(now.MonotonicMs), _options.LeaseMs), copies);
+    }
+
+    private bool HasGranted(CopyName copy, Instant now) => _lease.HasGrant(copy, _options.LeaseMs, now.MonotonicMs);
+}
