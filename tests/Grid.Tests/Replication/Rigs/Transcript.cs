@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using Xunit;
@@ -49,11 +48,8 @@ internal sealed partial class Transcript
         Assert.Fail($"{Path.GetFileName(file)} differs {Difference(expected, actual)}\nIf that is meant, run once with {WriteVariable}=1 and read the difference. What happened:\n{actual}");
     }
 
+    /// <summary>Where the transcripts of the tests in a source file are.</summary>
     public static string FolderOf(string testFile) => Path.Combine(Path.GetDirectoryName(testFile)!, "Transcripts");
-
-    /// <summary>The folder of the transcripts that belong to the scenarios of this assembly.</summary>
-    public static string Folder([CallerFilePath] string path = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "Scenarios", "Transcripts"));
 
     private static string Difference(string expected, string actual)
     {
