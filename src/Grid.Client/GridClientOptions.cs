@@ -24,6 +24,12 @@ public sealed class GridClientOptions
     /// </summary>
     public int BatchOperationsMin { get; set; } = 8;
 
+    /// <summary>
+    /// Calls to one silo that may be under way at a time, each with a batch of every shard that has one ready. Default 2;
+    /// 0 to 16. With 0 every batch is a grain call of its own.
+    /// </summary>
+    public int BundlesInFlightMax { get; set; } = 2;
+
     /// <summary>Operations in one batch. Default 1,024; 1 to 100,000.</summary>
     public int BatchOperationsMax { get; set; } = 1024;
 

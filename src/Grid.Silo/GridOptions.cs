@@ -34,6 +34,27 @@ public sealed class GridOptions
     /// <summary>How snapshots travel; a replica advertises only what this allows. Default Lz4.</summary>
     public ReplicationCompression Compression { get; set; } = ReplicationCompression.Lz4;
 
+    /// <summary>What a sync window gets whose members cannot all decode the codec: one plaintext snapshot, or two snapshots. Default And.</summary>
+    public MixedCohort MixedCohort { get; set; }
+
+    /// <summary>Whether payloads carry checksums of their own, beside those of the items that they travel in. Default true.</summary>
+    public bool Checksums { get; set; } = true;
+
+    /// <summary>Whether a snapshot has a stream of its own, with the mutations beside it, where both sides allow it. Default true.</summary>
+    public bool DualChannel { get; set; } = true;
+
+    /// <summary>Whether snapshots go straight to their replicas or to a file first. Default Diskless.</summary>
+    public SyncTransport SyncTransport { get; set; }
+
+    /// <summary>With <see cref="SyncTransport.Disk"/>: the folder for the files; empty for one under the system's temporary folder. Default empty.</summary>
+    public string SnapshotDirectory { get; set; } = "";
+
+    /// <summary>With <see cref="SyncTransport.Disk"/>: how long a file stays for replicas that come late, in milliseconds, 0 to 600,000. Default 10,000.</summary>
+    public int SavedSnapshotMs { get; set; } = 10_000;
+
+    /// <summary>What becomes of a replica's old data during a load. Default Swap: they serve local reads until the new data take their place.</summary>
+    public LoadMode LoadMode { get; set; }
+
     /// <summary>How long after the first request for a full sync further replicas join it, in milliseconds, 0 to 60,000. Default 200.</summary>
     public int SyncWindowMs { get; set; } = 200;
 
@@ -43,11 +64,23 @@ public sealed class GridOptions
     /// <summary>Snapshots that a silo sends at the same time, 1 to 64. Default 4.</summary>
     public int SnapshotsPerSiloMax { get; set; } = 4;
 
+    /// <summary>Bytes that the syncs of a silo send per second, all together; 0 = no bound, otherwise at least 1 MiB. Default 0.</summary>
+    public long SyncBytesPerSecondMax { get; set; }
+
     /// <summary>Bytes of a snapshot's chunk, 128 KiB to 4 MiB. Default 256 KiB.</summary>
     public int SnapshotChunkBytes { get; set; } = 256 << 10;
 
     /// <summary>Bytes of recent mutations that each copy keeps for partial resyncs, 64 KiB to 16 GiB. Default 16 MiB.</summary>
     public long BacklogBytesMax { get; set; } = 16L << 20;
+
+    /// <summary>Age beyond which mutations are not kept for partial resyncs, in milliseconds, at least 1000; 0 = no bound. Default one hour.</summary>
+    public long BacklogMsMax { get; set; } = 3_600_000;
+
+    /// <summary>Bytes of log that a replica may pin which is being synced; doubled after each overrun up to <see cref="SyncPinBytesMax"/>. 1 MiB to 64 GiB. Default 64 MiB.</summary>
+    public long SyncPinBytes { get; set; } = 64L << 20;
+
+    /// <summary>The most that a replica may pin, <see cref="SyncPinBytes"/> to 64 GiB; one that needs more cannot keep up. Default 1 GiB.</summary>
+    public long SyncPinBytesMax { get; set; } = 1L << 30;
 
     /// <summary>Bytes of uncommitted mutations of a shard beyond which writes are refused, 1 MiB to 16 GiB. Default 64 MiB.</summary>
     public long UncommittedBytesMax { get; set; } = 64L << 20;
@@ -70,6 +103,8 @@ public sealed class GridOptions
     /// <summary>Name of the Orleans grain storage that keeps the shard records. Default <c>grid</c>.</summary>
     public string RecordStorage { get; set; } = GridConstants.RecordStorage;
 
+    internal GridOptions Copy() => (GridOptions)MemberwiseClone();
+
     internal PrimaryOptions ToPrimaryOptions() => new()
     {
         Replicas = Replicas,
@@ -80,15 +115,26 @@ public sealed class GridOptions
         SyncWindowMs = SyncWindowMs,
         MaxCohort = MaxCohort,
         Compress = Compression == ReplicationCompression.Lz4,
+        MixedCohort = MixedCohort,
+        Checksums = Checksums,
+        DualChannel = DualChannel,
+        Transport = SyncTransport,
+        SavedSnapshotMs = SavedSnapshotMs,
         BacklogBytesMax = BacklogBytesMax,
+        BacklogMsMax = BacklogMsMax,
+        SyncPinBytes = SyncPinBytes,
+        SyncPinBytesMax = SyncPinBytesMax,
         UncommittedBytesMax = UncommittedBytesMax,
         SnapshotKeptBytesMax = SnapshotKeptBytesMax,
     };
 
     internal ReplicaOptions ToReplicaOptions() => new()
     {
-        Capabilities = ReplicaCapabilities.DualChannel | (Compression == ReplicationCompression.Lz4 ? ReplicaCapabilities.Lz4 : ReplicaCapabilities.None),
+        Capabilities = (DualChannel ? ReplicaCapabilities.DualChannel : ReplicaCapabilities.None)
+            | (Compression == ReplicationCompression.Lz4 ? ReplicaCapabilities.Lz4 : ReplicaCapabilities.None),
+        LoadMode = LoadMode,
         BacklogBytesMax = BacklogBytesMax,
+        BacklogMsMax = BacklogMsMax,
         KeptBytesMax = KeptBytesMax,
         ReplicaTimeoutMs = ReplicaTimeoutMs,
     };

@@ -86,7 +86,14 @@ public readonly record struct LinkItem(
     /// <summary>Starts an item in an empty buffer; the body is appended by the caller, then <see cref="Seal"/> is called.</summary>
     public void Write(PooledBuffer buffer)
     {
-        Span<byte> head = buffer.GetSpan(HeadLength)[..HeadLength];
+        WriteTo(buffer.GetSpan(HeadLength));
+        buffer.Advance(HeadLength);
+    }
+
+    /// <summary>Writes the head to the first <see cref="HeadLength"/> bytes of <paramref name="target"/>, in front of a body that is there already; then <see cref="Seal"/> is called.</summary>
+    public void WriteTo(Span<byte> target)
+    {
+        Span<byte> head = target[..HeadLength];
         head[0] = Version;
         head[1] = (byte)Kind;
         head[2..8].Clear();
@@ -97,7 +104,6 @@ public readonly record struct LinkItem(
         BinaryPrimitives.WriteInt64LittleEndian(head[40..], A);
         BinaryPrimitives.WriteInt64LittleEndian(head[48..], B);
         BinaryPrimitives.WriteInt64LittleEndian(head[56..], C);
-        buffer.Advance(HeadLength);
     }
 
     /// <summary>Puts the checksum into a finished item.</summary>

@@ -4,8 +4,8 @@ using Grid.Formats.Buffers;
 
 namespace Grid.Formats.Snapshots;
 
-/// <summary>Collects bytes in pooled buffers of a bounded size.</summary>
-internal sealed class ChunkSink(int chunkBytes) : IBufferWriter<byte>, IDisposable
+/// <summary>Collects bytes in pooled buffers of a bounded size, behind room that each is to have at its front.</summary>
+internal sealed class ChunkSink(int chunkBytes, int headRoom) : IBufferWriter<byte>, IDisposable
 {
     private readonly Queue<PooledBuffer> _full = new();
     private PooledBuffer? _current;
@@ -27,7 +27,7 @@ internal sealed class ChunkSink(int chunkBytes) : IBufferWriter<byte>, IDisposab
     /// <summary>Makes the chunk begun a full one.</summary>
     public void EndChunk()
     {
-        if (_current is { Length: > 0 } chunk)
+        if (_current is { } chunk && chunk.Length > headRoom)
         {
             _full.Enqueue(chunk);
             _current = null;
@@ -48,9 +48,16 @@ internal sealed class ChunkSink(int chunkBytes) : IBufferWriter<byte>, IDisposab
     private int Reserve(int sizeHint)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeHint, chunkBytes);
-        if (_current is not null && chunkBytes - _current.Length < Math.Max(sizeHint, 1))
+        int most = headRoom + chunkBytes;
+        if (_current is not null && most - _current.Length < Math.Max(sizeHint, 1))
             EndChunk();
-        _current ??= PooledBuffer.Rent(chunkBytes);
-        return chunkBytes - _current.Length;
+        if (_current is null)
+        {
+            _current = PooledBuffer.Rent(most);
+            _current.GetSpan(headRoom)[..headRoom].Clear();
+            _current.Advance(headRoom);
+        }
+
+        return most - _current.Length;
     }
 }

@@ -31,11 +31,13 @@ public sealed class SnapshotPayloadEncoder : IDisposable
     /// <summary>An encoder of one snapshot.</summary>
     /// <param name="codec">How it travels.</param>
     /// <param name="checksums">Whether it carries checksums.</param>
-    /// <param name="chunkBytes">The most bytes in a chunk, at least <see cref="ChunkBytesMin"/>. Powers of two suit the pool.</param>
-    public SnapshotPayloadEncoder(SnapshotCodec codec, bool checksums = true, int chunkBytes = 256 << 10)
+    /// <param name="chunkBytes">The most bytes of payload in a chunk, at least <see cref="ChunkBytesMin"/>. With the head room a power of two suits the pool.</param>
+    /// <param name="headRoom">Bytes left free at the front of each chunk, for whoever puts a head before it.</param>
+    public SnapshotPayloadEncoder(SnapshotCodec codec, bool checksums = true, int chunkBytes = 256 << 10, int headRoom = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunkBytes, ChunkBytesMin);
-        _sink = new ChunkSink(chunkBytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(headRoom);
+        _sink = new ChunkSink(chunkBytes, headRoom);
         _checksums = checksums;
         if (codec == SnapshotCodec.Lz4)
             _frame = new VcsFrameWriter(_sink, VcsStreamKind.Snapshot, Lz4FrameSettings.For(VcsStreamKind.Snapshot, checksums));

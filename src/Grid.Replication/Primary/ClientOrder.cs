@@ -51,6 +51,9 @@ internal sealed class ClientOrder(PrimaryOptions options)
             return OrderVerdict.Execute;
         }
 
+        if (options.Planted.HasFlag(PlantedBug.ExecutesOutOfOrder))
+            return OrderVerdict.Execute;
+
         if (client.Kept.ContainsKey(header.Number))
             return OrderVerdict.Stale;
         if (client.Kept.Count >= options.BatchesBehindHoleMax)
@@ -90,10 +93,14 @@ internal sealed class ClientOrder(PrimaryOptions options)
         return true;
     }
 
+    /// <summary>How long the batch that waits longest behind a hole has waited.</summary>
+    public long OldestHoleMs(long nowMs) =>
+        _clientsWithHole == 0 ? 0 : nowMs - _clients.Values.Where(client => client.Kept.Count > 0).Min(client => client.HoleSinceMs);
+
     /// <summary>Gives back the batches that have waited behind a hole for too long.</summary>
     public void RefuseOverdue(long nowMs, Action<object, long> refuse)
     {
-        if (_clientsWithHole == 0)
+        if (_clientsWithHole == 0 || options.Planted.HasFlag(PlantedBug.NeverAsksToResend))
             return;
         foreach (Client client in _clients.Values)
         {
@@ -130,8 +137,10 @@ internal sealed class ClientOrder(PrimaryOptions options)
     /// </summary>
     private bool TryForgetIdlest(long nowMs)
     {
-        (ulong id, Client idlest) = _clients.Where(pair => pair.Value.Kept.Count == 0).MinBy(pair => pair.Value.UsedAtMs);
-        return idlest is not null && nowMs - idlest.UsedAtMs >= options.ClientIdleMs && _clients.Remove(id);
+        // Without a client that could be forgotten there is no first one.
+        (ulong id, Client idlest) = _clients.Where(pair => pair.Value.Kept.Count == 0).OrderBy(pair => pair.Value.UsedAtMs).FirstOrDefault();
+        bool isIdle = idlest is not null && (nowMs - idlest.UsedAtMs >= options.ClientIdleMs || options.Planted.HasFlag(PlantedBug.ForgetsActiveClient));
+        return isIdle && _clients.Remove(id);
     }
 
     internal readonly record struct KeptBatch(object Token, PooledBuffer Request, RequestHeader Header);

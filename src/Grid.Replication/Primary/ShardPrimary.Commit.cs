@@ -12,17 +12,21 @@ public sealed partial class ShardPrimary
     private readonly PriorityQueue<PendingReply, (long Offset, long Order)> _waiting = new();
     private long _replyOrder;
 
+    /// <summary>Replies that wait for their commit.</summary>
+    internal int RepliesWaiting => _waiting.Count;
+
     /// <summary>A replica tells what its log holds.</summary>
     public void OnAcknowledged(Acknowledgement acknowledgement, Instant now)
     {
         if (!Reigns() || acknowledgement.Epoch != _epoch)
             return;
-        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || link.Attach != acknowledgement.Attach)
+        bool any = Plants(PlantedBug.CountsAnyAcknowledgement);
+        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || (link.Attach != acknowledgement.Attach && !any))
             return;
         link.HeardAtMs = now.MonotonicMs;
         link.KeptBytes = acknowledgement.Kept;
         link.AskedAtMs = Math.Max(link.AskedAtMs, acknowledgement.SentAtMs);
-        if (acknowledgement.Offset < 0 || link.Copy != acknowledgement.Copy || !link.Pins)
+        if (acknowledgement.Offset < 0 || (link.Copy != acknowledgement.Copy && !any) || !link.Pins)
             return;
         if (acknowledgement.Offset >= link.NextOffset)
         {
@@ -89,7 +93,7 @@ public sealed partial class ShardPrimary
 
     private void Release(in PendingReply pending, bool enoughInSync)
     {
-        if (!pending.NeedsReplicas || enoughInSync)
+        if (!pending.NeedsReplicas || enoughInSync || Plants(PlantedBug.IgnoresMinInSync))
         {
             _output.Reply(pending.Token, pending.Reply);
             return;

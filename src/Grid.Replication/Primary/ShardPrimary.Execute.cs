@@ -28,7 +28,7 @@ public sealed partial class ShardPrimary
             RequestHeader header = RequestHeader.Read(request.Span, out int operations);
             if (header.Shard != _copy.Shard)
                 throw new MalformedException($"A batch for shard {header.Shard} reached shard {_copy.Shard}.");
-            if (_waiting.Count >= _options.RepliesWaitingMax)
+            if (_waiting.Count >= _options.RepliesWaitingMax && !Plants(PlantedBug.NeverOverloaded))
                 _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {_waiting.Count} replies waiting for their commit; try again."));
             else if (header.Number == 0)
                 ExecuteBatch(token, request, header, operations, now);
@@ -83,6 +83,9 @@ public sealed partial class ShardPrimary
             }
         }
     }
+
+    /// <summary>How long the batch that waits longest behind a hole has waited.</summary>
+    internal long OldestHoleMs(Instant now) => _clients.OldestHoleMs(now.MonotonicMs);
 
     private void AnswerHoles(Instant now) => _clients.RefuseOverdue(now.MonotonicMs, ReplyResend);
 

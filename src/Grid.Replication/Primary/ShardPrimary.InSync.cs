@@ -63,7 +63,7 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns() || _proposed is null)
             return;
-        if (current.Epoch != _epoch || current.Primary != _copy.Name)
+        if ((current.Epoch != _epoch || current.Primary != _copy.Name) && !Plants(PlantedBug.ReignsAfterConflict))
         {
             StepDown($"Shard {_copy.Shard} has another primary: {current}.");
             return;
@@ -90,7 +90,7 @@ public sealed partial class ShardPrimary
     {
         if (_proposed is not null || _down)
             return;
-        List<CopyName> desired = [_copy.Name, .. MembersToKeep(now)];
+        List<CopyName> desired = [_copy.Name, .. Plants(PlantedBug.KeepsDeadMembers) ? _record.Members : MembersToKeep(now)];
         foreach (PrimaryLink link in _links.Values)
         {
             if (desired.Count <= _options.Replicas && !desired.Contains(link.Copy) && MayJoin(link, now))

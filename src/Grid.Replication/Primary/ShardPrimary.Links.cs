@@ -35,7 +35,7 @@ public sealed partial class ShardPrimary
             return AttachAnswer.NotWanted;
         if (_links.TryGetValue(request.Copy.Silo, out PrimaryLink? old))
         {
-            if (old.Attach >= request.Attach)
+            if (old.Attach >= request.Attach && !Plants(PlantedBug.TakesOlderAttach))
                 return AttachAnswer.Later;
             EndLink(old, LinkEndReason.Reattached, "the replica attached anew", now);
         }
@@ -63,12 +63,16 @@ public sealed partial class ShardPrimary
         common = 0;
         if (!request.Complete)
             return "the copy is not whole";
+        if (Plants(PlantedBug.AlwaysSyncsInFull))
+            return "a mistake was planted";
         if (request.Lineage != _record.Lineage)
             return "the copy belongs to another line of data";
         common = ShardHistory.CommonEnd(request.History, request.LogEnd, _copy.History.Starts, LogEnd);
+        if (Plants(PlantedBug.TrustsOffsetAlone))
+            common = Math.Min(request.LogEnd, LogEnd);
         if (common == 0 && request.LogEnd > 0)
             return $"no epoch of its history is known here (it ends at {request.LogEnd})";
-        if (common < request.Applied)
+        if (common < request.Applied && !Plants(PlantedBug.CutsAppliedData))
             return $"it has applied {request.Applied}, but shares the log only up to {common}";
         if (common < _copy.Log.FirstOffset - 1)
             return $"the backlog begins at {_copy.Log.FirstOffset}, behind {common}";

@@ -43,7 +43,7 @@ public sealed partial class ShardPrimary
     private bool TryFind(ref BatchRun run, PrimaryKeyspace? keyspace, ReadOnlySpan<byte> key, ulong hash, out EntryView entry)
     {
         entry = default;
-        if (_committed < _epochStart)
+        if (_committed < _epochStart && !Plants(PlantedBug.ServesBeforeBarrier))
             run.Observe(_epochStart);
         if (keyspace is null)
             return false;
@@ -52,6 +52,8 @@ public sealed partial class ShardPrimary
             case EntryState.Live:
                 run.Observe(EntryVersion.Offset(entry.Version));
                 return true;
+            case EntryState.Expired when Plants(PlantedBug.HidesExpired):
+                return false;
             case EntryState.Expired:
                 run.Observe(AppendDelete(keyspace, key, hash, expired: true));
                 entry = default;
@@ -65,7 +67,7 @@ public sealed partial class ShardPrimary
 
     private void ExecuteScan(ref BatchRun run, PrimaryKeyspace? keyspace, in Operation operation)
     {
-        run.Observe(LogEnd);
+        run.Observe(Plants(PlantedBug.ScansUncommitted) ? 0 : LogEnd);
         bool keysOnly = operation.Flags.HasFlag(OperationFlags.KeysOnly);
         int entries = Math.Clamp(operation.EntriesMax, 1, ScanEntriesMax);
         int bytes = Math.Clamp(operation.BytesMax, 1, ScanBytesMax);

@@ -30,7 +30,7 @@ public sealed partial class ShardPrimary
         long needed = Plants(PlantedBug.DropsUnacknowledged) ? LogEnd + 1 : _committed + 1;
         foreach (PrimaryLink link in _links.Values)
         {
-            if (link.Pins)
+            if (link.Pins && !Plants(PlantedBug.UnpinsLinks))
                 needed = Math.Min(needed, link.NextOffset);
         }
 
@@ -48,7 +48,7 @@ public sealed partial class ShardPrimary
         TrimLog();
         EndLinksThatPinTooMuch(now);
         GiveUpSnapshotThatKeepsTooMuch(now);
-        return _copy.Log.BytesFrom(_committed + 1) <= _options.UncommittedBytesMax;
+        return _copy.Log.BytesFrom(_committed + 1) <= _options.UncommittedBytesMax || Plants(PlantedBug.NeverRefusesWrites);
     }
 
     /// <summary>

@@ -31,14 +31,14 @@ public sealed partial class ShardPrimary
     {
         if (!link.Streams)
             return;
-        while (link.NextOffset <= LogEnd && link.Unsent < _options.ItemsUnsentMax)
+        while (link.NextOffset <= LogEnd && (link.Unsent < _options.ItemsUnsentMax || Plants(PlantedBug.IgnoresUnsent)))
         {
             LogSlice slice = _copy.Log.Read(link.NextOffset, _options.ItemBytesMax);
             link.NextOffset += slice.Count;
             if (link.Packer is { } packer && slice.Bytes.Length >= CommandPacker.PackFrom)
                 SendPacked(link, packer, slice, now);
             else
-                Send(link, LinkItemKind.Mutations, slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
+                Send(link, LinkItemKind.Mutations, Plants(PlantedBug.StampsOwnEpoch) ? _epoch : slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
         }
     }
 

@@ -71,12 +71,13 @@ public sealed partial class ShardPrimary
         (bool compressed, string why) = DecideCodec(cohort);
         LogPosition at = _copy.Position;
         ShardSnapshot scan = _copy.Store.BeginSnapshot(EntryVersion.Pack(at.Epoch, at.Offset));
-        SyncAnnouncement announcement = new(_entropy.NextId(), at.Offset, compressed, _record.Lineage, [.. _copy.History.Starts]);
+        SyncAnnouncement announcement = new(_entropy.NextId(), at.Offset, compressed, _record.Lineage, Plants(PlantedBug.ForgetsHistory) ? [] : [.. _copy.History.Starts]);
         SnapshotMember[] members = [.. cohort.Select(MemberOf)];
         _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, scan, members, _options.Transport, _options.Checksums));
         foreach (PrimaryLink link in cohort)
             BeginSync(link, _snapshot, now);
-        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}");
+        LastWindow = $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}";
+        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), LastWindow);
         if (!_snapshot.IsOnDisk)
         {
             foreach (PrimaryLink link in cohort)
@@ -149,7 +150,9 @@ public sealed partial class ShardPrimary
     /// <summary>A link in mid-sync has ended.</summary>
     private void OnMemberLeft(PrimaryLink link)
     {
-        if (_snapshot is not { Saved: null } snapshot || snapshot.Id != link.SnapshotId || MembersOf(snapshot).Length > 0)
+        if (_snapshot is not { Saved: null } snapshot || snapshot.Id != link.SnapshotId)
+            return;
+        if (MembersOf(snapshot).Length > 0 && !Plants(PlantedBug.EndsSnapshotForAll))
             return;
         snapshot.Scan = null;
         _output.CancelSnapshot(snapshot.Id);
@@ -185,7 +188,7 @@ public sealed partial class ShardPrimary
     /// <summary>The replicas are not left waiting for a snapshot that will never end: they attach again, after their backoff.</summary>
     private void GiveUpSnapshotThatKeepsTooMuch(Instant now)
     {
-        if (_snapshot is not { Scan: { } scan } snapshot || scan.KeptBytes <= _options.SnapshotKeptBytesMax)
+        if (_snapshot is not { Scan: { } scan } snapshot || scan.KeptBytes <= _options.SnapshotKeptBytesMax || Plants(PlantedBug.NeverGivesUpSnapshot))
             return;
         _output.Report(PrimaryEvent.SnapshotGivenUp, _copy.Name.Silo, $"it keeps {scan.KeptBytes} bytes of entries written meanwhile, more than {_options.SnapshotKeptBytesMax}");
         snapshot.Scan = null;

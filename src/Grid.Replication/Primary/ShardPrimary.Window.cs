@@ -34,7 +34,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private void EnterWindow(PrimaryLink link, Instant now)
     {
-        if (!_links.Values.Any(other => other.Phase == LinkPhase.Waiting))
+        if (!_links.Values.Any(other => other.Phase == LinkPhase.Waiting) || Plants(PlantedBug.ExtendsWindow))
         {
             _windowClosesAtMs = now.MonotonicMs + _options.SyncWindowMs;
             _firstCapabilities = link.Request.Capabilities;
@@ -63,7 +63,7 @@ public sealed partial class ShardPrimary
             return;
         List<PrimaryLink> waiting = [.. _links.Values.Where(link => link.Phase == LinkPhase.Waiting).OrderBy(link => link.EnteredWindow)];
         bool full = _options.MaxCohort > 0 && waiting.Count >= _options.MaxCohort;
-        if (waiting.Count == 0)
+        if (waiting.Count == 0 && !Plants(PlantedBug.SnapshotsForNobody))
             CloseWindow(long.MaxValue);
         else if ((full || now.MonotonicMs >= _windowClosesAtMs) && HasPlace())
             ServeWindow(waiting, now);
@@ -81,7 +81,7 @@ public sealed partial class ShardPrimary
         List<PrimaryLink> cohort = [.. waiting.Except(joining)];
         foreach (PrimaryLink link in joining)
             Join(link, now);
-        if (cohort.Count == 0 || joining.Count > 0)
+        if ((cohort.Count == 0 && !Plants(PlantedBug.SnapshotsForNobody)) || joining.Count > 0)
         {
             // Those who cannot read what is kept have waited their time: theirs is the next snapshot, once this one is sent.
             CloseWindow(cohort.Count == 0 ? long.MaxValue : now.MonotonicMs);
@@ -102,7 +102,7 @@ public sealed partial class ShardPrimary
         IEnumerable<PrimaryLink> chosen = waiting;
         if (_options.Compress && _options.MixedCohort == MixedCohort.Split)
             chosen = chosen.Where(link => DecodesLz4(link) == DecodesLz4(waiting[0]));
-        return [.. _options.MaxCohort > 0 ? chosen.Take(_options.MaxCohort) : chosen];
+        return [.. _options.MaxCohort > 0 && !Plants(PlantedBug.IgnoresMaxCohort) ? chosen.Take(_options.MaxCohort) : chosen];
     }
 
     private static bool DecodesLz4(PrimaryLink link) => link.Request.Capabilities.HasFlag(ReplicaCapabilities.Lz4);

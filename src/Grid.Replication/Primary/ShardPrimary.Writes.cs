@@ -26,7 +26,7 @@ public sealed partial class ShardPrimary
         keyspace ??= operation.Kind is OperationKind.Set or OperationKind.Increment ? CreateKeyspace(operation.Keyspace) : null;
         if (keyspace is null)
         {
-            if (_committed < _epochStart)
+            if (_committed < _epochStart && !Plants(PlantedBug.ServesBeforeBarrier))
                 run.Observe(_epochStart);
             Answer(run, operation.Kind == OperationKind.Clear ? OperationStatus.Ok : _keyspaces.Count < _options.KeyspacesMax ? OperationStatus.NotFound : OperationStatus.Overloaded);
             return;
@@ -180,7 +180,7 @@ public sealed partial class ShardPrimary
         long entries = keyspace.Data.Statistics.Entries;
         long offset = Append(Mutation.WriteClear(_copy.Log.Reserve(_epoch, Mutation.LengthMax(0, 0)), keyspace.Data.Id));
         keyspace.Data.Clear(EntryVersion.Pack(_epoch, offset));
-        keyspace.ClearedAt = offset;
+        keyspace.ClearedAt = Plants(PlantedBug.TellsUncommittedClear) ? 0 : offset;
         run.Wrote(offset);
         Answer(run, OperationStatus.Ok, number: entries);
     }

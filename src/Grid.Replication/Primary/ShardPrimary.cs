@@ -85,7 +85,9 @@ public sealed partial class ShardPrimary
     /// <param name="now">The present.</param>
     public void Start(IReadOnlyCollection<string> aliveSilos, Instant now)
     {
-        _committed = Math.Min(_copy.CommittedSeen, _copy.Log.EndOffset);
+        if (Plants(PlantedBug.DropsAdoptedTail))
+            _copy.CutTail(Math.Max(_copy.Applied, _copy.CommittedSeen));
+        _committed = Math.Min(Plants(PlantedBug.CommitsAdoptedTail) ? LogEnd : _copy.CommittedSeen, LogEnd);
         _copy.ApplyUpTo(_copy.Log.EndOffset);
         _copy.CommittedSeen = _committed;
         _copy.FreshAtMs = long.MinValue;
@@ -157,7 +159,7 @@ public sealed partial class ShardPrimary
     {
         if (_down)
             return false;
-        if (_copy.IsOwnedBy(_ownerToken))
+        if (_copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken))
             return true;
         StepDown("The copy was taken over by another owner.");
         return false;

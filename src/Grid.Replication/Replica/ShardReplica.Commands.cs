@@ -43,9 +43,11 @@ public sealed partial class ShardReplica
     private bool Accepts(in LinkItem item, Instant now)
     {
         bool stale = item.Epoch < Copy.EpochSeen && !Plants(PlantedBug.AcceptsStaleEpoch);
-        if (item.Attach != _attach || stale || item.Sequence < _nextSequence)
+        if ((item.Attach != _attach && !Plants(PlantedBug.TakesStaleItems)) || stale)
             return false;
-        if (Plants(PlantedBug.IgnoresGap))
+        if (item.Sequence < _nextSequence && !Plants(PlantedBug.TakesRepeatedItems))
+            return false;
+        if (Plants(PlantedBug.IgnoresGap | PlantedBug.TakesStaleItems | PlantedBug.TakesRepeatedItems))
             _nextSequence = item.Sequence;
         if (item.Sequence > _nextSequence)
         {
@@ -98,7 +100,7 @@ public sealed partial class ShardReplica
     private void TakeContinue(in LinkItem item, Instant now)
     {
         long common = item.A;
-        if (common > Copy.Log.EndOffset || common < Copy.Applied)
+        if (common > Copy.Log.EndOffset || (common < Copy.Applied && !Plants(PlantedBug.CutsAppliedData)))
             throw new MalformedException($"Asked to go on behind {common} with a log that ends at {Copy.Log.EndOffset} and {Copy.Applied} applied.");
         if (common < Copy.Log.EndOffset)
             _output.Report(ReplicaEvent.TailCut, $"mutations {common + 1} to {Copy.Log.EndOffset} were never committed");
@@ -142,7 +144,7 @@ public sealed partial class ShardReplica
     {
         LogSlice slice = new() { Epoch = item.A, FirstOffset = item.B, Count = (int)item.C, Bytes = mutations };
         ShardCopy target = _loading ?? Copy;
-        if (Plants(PlantedBug.IgnoresGap))
+        if (Plants(PlantedBug.IgnoresGap | PlantedBug.TakesRepeatedItems))
             slice = new LogSlice { Epoch = slice.Epoch, FirstOffset = target.Log.EndOffset + 1, Count = slice.Count, Bytes = slice.Bytes };
         if (slice.FirstOffset != target.Log.EndOffset + 1)
             throw new MalformedException($"Mutations from {slice.FirstOffset} on do not follow {target.Log.EndOffset}.");

@@ -48,7 +48,7 @@ public sealed partial class ShardReplica
                     _heardAtMs = now.MonotonicMs;
                     BeginLoad(SyncAnnouncement.Read(item, body), now);
                     break;
-                case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when _load?.SnapshotId == item.A:
+                case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when _load is not null && (_load.SnapshotId == item.A || Plants(PlantedBug.TakesForeignPieces)):
                     _heardAtMs = _pieceAtMs = now.MonotonicMs;
                     TakePiece(item, body, now);
                     break;
@@ -108,7 +108,7 @@ public sealed partial class ShardReplica
     {
         if (item.Sequence < _nextChunk)
             return;
-        if (item.Sequence > _nextChunk || item.B != _load!.WireBytes)
+        if ((item.Sequence > _nextChunk || item.B != _load!.WireBytes) && !Plants(PlantedBug.InstallsHalfLoad))
         {
             FailLoad(ReplicaEvent.LoadTruncated, $"piece {item.Sequence} at byte {item.B} of the snapshot came where piece {_nextChunk} at byte {_load!.WireBytes} was expected", now);
             return;
@@ -117,11 +117,12 @@ public sealed partial class ShardReplica
         _nextChunk++;
         if (item.Kind == LinkItemKind.SnapshotChunk)
         {
-            _load.Feed(body);
+            _load!.Feed(body);
             return;
         }
 
-        _load.Complete(new SpanReader(body).ReadInt64());
+        if (!Plants(PlantedBug.InstallsHalfLoad))
+            _load!.Complete(new SpanReader(body).ReadInt64());
         Install(now);
     }
 

@@ -103,10 +103,10 @@ public sealed partial class ShardReplica : IDisposable
     /// True while the mutations kept during a load have reached their bound: the caller lets the command stream wait,
     /// which pushes back on the primary, until it is false again.
     /// </summary>
-    public bool IsSaturated => _loading is not null && _loading.Log.Bytes >= _options.KeptBytesMax;
+    public bool IsSaturated => _loading is not null && _loading.Log.Bytes >= _options.KeptBytesMax && !Plants(PlantedBug.NeverSaturates);
 
     /// <summary>True when what the copy holds may be served: it is whole, and all that a loaded one holds is committed.</summary>
-    public bool MayServe => Copy.State == CopyState.Complete && Copy.CommittedSeen >= Copy.Applied;
+    public bool MayServe => Copy.State == CopyState.Complete && (Copy.CommittedSeen >= Copy.Applied || Plants(PlantedBug.ServesLoadedAtOnce));
 
     /// <summary>Agreed on for the present link.</summary>
     public LinkTraits Traits => _traits;
@@ -200,7 +200,8 @@ public sealed partial class ShardReplica : IDisposable
         if (IsSaturated)
         {
             // Nothing is taken from the command stream now: this word says that it is back-pressure, not death.
-            Acknowledge(-1, now);
+            if (!Plants(PlantedBug.HidesBackPressure))
+                Acknowledge(-1, now);
             return;
         }
 
@@ -225,9 +226,9 @@ public sealed partial class ShardReplica : IDisposable
     private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
 
     /// <summary>What is advertised: after three damaged payloads in a row plaintext is asked for.</summary>
-    private ReplicaCapabilities Capabilities => IsFaulted ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
+    private ReplicaCapabilities Capabilities => IsFaulted && !Plants(PlantedBug.NeverAsksForPlaintext) ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;
 
-    private bool Owns() => Phase != ReplicaPhase.Dismissed && Copy.IsOwnedBy(_ownerToken);
+    private bool Owns() => Phase != ReplicaPhase.Dismissed && (Copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken));
 
     private void SendAttach(Instant now)
     {
@@ -265,6 +266,8 @@ public sealed partial class ShardReplica : IDisposable
     {
         Phase = ReplicaPhase.Detached;
         long pause = Math.Min((long)_options.BackoffMs << Math.Min(_failures, 16), _options.BackoffMaxMs);
+        if (Plants(PlantedBug.RetriesAtOnce))
+            pause = 0;
         _failures++;
         _attachAtMs = now.MonotonicMs + (pause / 2) + (long)(pause * _entropy.NextFraction() / 2);
     }

@@ -4,10 +4,10 @@ using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Orleans.Placement;
 using Orleans.Streams;
@@ -26,12 +26,12 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments instruments, IOptions<GridOptions> options, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, ReplicationInstruments instruments, GridSettings settings, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
 
-    private readonly ReplicaOptions _options = options.Value.ToReplicaOptions();
+    private TaskScheduler _turns = TaskScheduler.Default;
     private int _shard;
     private HostedCopy? _hosted;
     private ShardReplica? _replica;
@@ -45,6 +45,8 @@ internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments
     {
         _shard = SiloBoundKey.ShardOf(this.GetPrimaryKeyString());
         _primary = GrainFactory.GetGrain<IShardReplicationGrain>(_shard);
+        _turns = TaskScheduler.Current;
+        settings.Changed += OnSettingsChanged;
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
 
         // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
@@ -56,6 +58,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        settings.Changed -= OnSettingsChanged;
         LetGo();
         return Task.CompletedTask;
     }
@@ -79,6 +82,12 @@ internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments
         return Task.CompletedTask;
     }
 
+    private void OnSettingsChanged(GridOptions changed) => _ = Task.Factory.StartNew(
+        () => Run((replica, now) => replica.Reconfigure(changed.ToReplicaOptions(), now)),
+        CancellationToken.None,
+        TaskCreationOptions.DenyChildAttach,
+        _turns);
+
     private Task OnTick(CancellationToken cancellation)
     {
         Run(static (replica, now) => replica.Tick(now));
@@ -97,7 +106,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments
             if (hosted.IsFreed || hosted.Primary is { IsDown: false })
                 return false;
             hosted.Replica?.Dispose();
-            _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), _options, SiloEntropy.Instance, this);
+            _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), settings.Current.ToReplicaOptions(), SiloEntropy.Instance, this);
             _hosted = hosted;
             return true;
         });
@@ -136,7 +145,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, ReplicationInstruments
         if (_acknowledgement is { } acknowledgement)
         {
             _acknowledgement = null;
-            _ = _primary!.AcknowledgeAsync(AcknowledgeCall.From(acknowledgement));
+            acknowledgements.Send(AcknowledgeCall.From(acknowledgement));
         }
 
         if (!replica.IsSaturated)

@@ -6,7 +6,6 @@ using Grid.Silo.Copies;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
-using Grid.Silo.Snapshots;
 using Microsoft.Extensions.Logging;
 using Orleans.Streams;
 
@@ -20,8 +19,6 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 {
     private readonly List<(string Silo, long Attach)> _sent = [];
     private readonly Dictionary<string, (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots)> _streamsOf = [];
-    private SnapshotSender? _sender;
-    private CancellationTokenSource? _cancelSnapshot;
     private string? _downReason;
 
     void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
@@ -33,32 +30,9 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             _ = ReportSentLaterAsync(sending, silo, attach);
     }
 
-    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((PendingRequest)token).Complete(reply);
+    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((ReplyToken)token).Complete(reply);
 
     void IPrimaryOutput.WriteRecord(ShardRecord record) => _ = WriteRecordAsync(record);
-
-    void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
-    {
-        instruments.CountRound(plan);
-        _cancelSnapshot = new CancellationTokenSource();
-        _sender = new SnapshotSender(plan, new SnapshotSenderSetting
-        {
-            Shard = _shard,
-            Epoch = _primary!.Epoch,
-            ChunkBytes = _options.SnapshotChunkBytes,
-            StallTime = TimeSpan.FromMilliseconds(_options.ReplicaTimeoutMs),
-            StreamOf = silo => StreamsOf(silo).Snapshots,
-            OnTurn = OnTurn,
-            MemberFailed = (member, reason) =>
-            {
-                _primary?.OnLinkFailed(member.Silo, member.Attach, reason, SiloClock.Now);
-                return true;
-            },
-        });
-        _ = SendSnapshotAsync(plan, _sender, _cancelSnapshot.Token);
-    }
-
-    void IPrimaryOutput.CancelSnapshot(long snapshotId) => _cancelSnapshot?.Cancel();
 
     void IPrimaryOutput.StartReplica(string silo, long endedAttach) => _ = StartReplicaAsync(silo, _primary!.Epoch, endedAttach);
 
@@ -68,15 +42,9 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             leases.Ask(request, copy, OnGranted);
     }
 
-    void IPrimaryOutput.RequestSync() => syncPlaces.Request(_primary!, OnPlace(_primary!));
-
-    void IPrimaryOutput.ReleaseSync() => syncPlaces.Release(_primary!);
-
-    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => throw new NotSupportedException();
-
     void IPrimaryOutput.AbandonLink(string silo)
     {
-        _sender?.Leave(silo);
+        _job?.Leave(silo);
         string key = SiloBoundKey.ForReplica(_shard, silo);
         streamControl.Abandon(StreamId.Create(GridConstants.CommandStreams, key));
         streamControl.Abandon(StreamId.Create(GridConstants.SnapshotStreams, key));
@@ -96,13 +64,6 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     private void OnGranted(CopyName copy, long number) => Post(() =>
         Run(static (primary, grant, now) => primary.OnGranted(grant.copy, grant.number, now), (copy, number)));
 
-    /// <summary>From any thread: the silo has a place for a sync of this reign.</summary>
-    private Action OnPlace(ShardPrimary primary) => () => Post(() =>
-    {
-        if (_primary == primary)
-            Run(static (primary, _, now) => primary.OnSyncPermitted(now), 0);
-    });
-
     /// <summary>Has something done on the grain's turn.</summary>
     private void Post(Action turn) =>
         _ = Task.Factory.StartNew(turn, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _turns);
@@ -121,6 +82,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         if (_downReason is null || _primary is null)
             return;
         LogSteppedDown(_shard, _primary.Epoch, _downReason);
+        CloseInbox(_downReason);
         if (_hosted?.Primary == _primary)
             _hosted!.Primary = null;
         _primary = null;
@@ -177,35 +139,6 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         }
     }
 
-    private async Task SendSnapshotAsync(SnapshotPlan plan, SnapshotSender sender, CancellationToken cancellation)
-    {
-        try
-        {
-            SnapshotOutcome outcome = await Task.Run(() => sender.RunAsync(cancellation), cancellation)
-                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
-            LogSnapshotSent(_shard, plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
-        }
-        catch (OperationCanceledException)
-        {
-            LogSnapshotCancelled(_shard, plan.SnapshotId);
-            FailMembers(plan, "the snapshot was cancelled");
-        }
-        catch (Exception failure)
-        {
-            LogSnapshotFailed(failure, _shard, plan.SnapshotId);
-            FailMembers(plan, failure.Message);
-        }
-
-        await OnTurn(sender.EndScan);
-        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), plan.SnapshotId);
-    }
-
-    private void FailMembers(SnapshotPlan plan, string reason)
-    {
-        foreach (SnapshotMember member in plan.Members)
-            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
-    }
-
     /// <summary>Runs something on the grain's turn under the gate of the copy that the reign is over.</summary>
     private Task<bool> OnTurn(Func<bool> step)
     {
@@ -237,13 +170,4 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the replica on {Silo} could not be reached; it is asked again")]
     private partial void LogReplicaNotStarted(Exception failure, int shard, string silo);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} sent: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, to {Members} members")]
-    private partial void LogSnapshotSent(int shard, long snapshot, long entries, long rawBytes, long wireBytes, int members);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} was cancelled")]
-    private partial void LogSnapshotCancelled(int shard, long snapshot);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard}: snapshot {Snapshot:x} failed")]
-    private partial void LogSnapshotFailed(Exception failure, int shard, long snapshot);
 }

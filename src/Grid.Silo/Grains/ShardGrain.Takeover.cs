@@ -125,12 +125,13 @@ internal sealed partial class ShardGrain
         {
             if (!copy.IsOwnedBy(token))
                 return;
-            _primary = new ShardPrimary(copy, token, stored.Record, _options.ToPrimaryOptions(), SiloEntropy.Instance, this);
+            _primary = new ShardPrimary(copy, token, stored.Record, settings.Current.ToPrimaryOptions(), SiloEntropy.Instance, this);
             hosted.Primary = _primary;
         }
 
         _membershipSeen = membership.Current.Version;
         Run(static (primary, alive, now) => primary.Start(alive, now), membership.Current.Active);
+        OpenInbox();
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard} cannot be taken over")]

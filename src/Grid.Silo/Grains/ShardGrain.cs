@@ -5,6 +5,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
@@ -12,7 +13,6 @@ using Grid.Silo.Snapshots;
 using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Orleans.Placement;
 using Orleans.Streams;
@@ -30,19 +30,19 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-shard"), ShardPlacement, Reentrant, KeepAlive, Immovable]
 internal sealed partial class ShardGrain(
     CopyHost host,
+    LocalShards shards,
     ShardRecordStore records,
     ShardPolls polls,
     SiloMembership membership,
-    SyncPlaces syncPlaces,
+    SyncServices syncs,
     LeaseRenewals leases,
     ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
-    IOptions<GridOptions> options,
+    GridSettings settings,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
 
-    private readonly GridOptions _options = options.Value;
     private TaskScheduler _turns = TaskScheduler.Default;
     private int _shard;
     private HostedCopy? _hosted;
@@ -54,12 +54,13 @@ internal sealed partial class ShardGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         long shard = this.GetPrimaryKeyLong();
-        if (shard < 0 || shard >= _options.ShardCount)
-            throw new InvalidOperationException($"There is no shard {shard}: the cluster has the shards 0 to {_options.ShardCount - 1}.");
+        if (shard < 0 || shard >= settings.Current.ShardCount)
+            throw new InvalidOperationException($"There is no shard {shard}: the cluster has the shards 0 to {settings.Current.ShardCount - 1}.");
         _shard = (int)shard;
         _turns = TaskScheduler.Current;
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        settings.Changed += OnSettingsChanged;
         BeginReign();
         return Task.CompletedTask;
     }
@@ -67,19 +68,20 @@ internal sealed partial class ShardGrain(
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        settings.Changed -= OnSettingsChanged;
         Run(static (primary, why, _) => primary.StepDown(why), $"the activation ends: {reason.Description}");
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _cancelSnapshot?.Dispose();
+    public void Dispose() => _job?.Dispose();
 
     /// <inheritdoc/>
     public ValueTask<PooledBuffer> ExecuteAsync(PooledBuffer request)
     {
         if (_primary is null)
             return ExecuteOnceReigningAsync(request);
-        PendingRequest pending = new();
+        PendingRequest pending = new(elsewhere: false);
         Run(static (primary, call, now) => primary.Execute(call.Pending, call.Request, now), (Pending: pending, Request: request), flush: true);
         request.ReleaseReceived();
         return pending.Task;
@@ -114,6 +116,9 @@ internal sealed partial class ShardGrain(
         BatchStatus status = _unavailable ? BatchStatus.Unavailable : BatchStatus.NotPrimary;
         return ReplyHeader.Refusal(status, 0, problem).HandOver();
     }
+
+    private void OnSettingsChanged(GridOptions changed) => Post(() =>
+        Run(static (primary, options, now) => primary.Reconfigure(options, now), changed.ToPrimaryOptions()));
 
     private Task OnTick(CancellationToken cancellation)
     {

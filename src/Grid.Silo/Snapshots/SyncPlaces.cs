@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Options;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Grid.Silo.Snapshots;
 
@@ -12,18 +12,12 @@ internal sealed class SyncPlaces : IDisposable
     private readonly Lock _lock = new();
     private readonly HashSet<object> _holders = new(ReferenceEqualityComparer.Instance);
     private readonly LinkedList<(object Owner, Action Granted)> _waiting = new();
-    private readonly IDisposable? _subscription;
-    private int _placesMax;
+    private readonly GridSettings _settings;
 
-    public SyncPlaces(IOptionsMonitor<GridOptions> options)
+    public SyncPlaces(GridSettings settings)
     {
-        _placesMax = options.CurrentValue.SnapshotsPerSiloMax;
-        _subscription = options.OnChange(changed =>
-        {
-            lock (_lock)
-                _placesMax = changed.SnapshotsPerSiloMax;
-            GiveFree();
-        });
+        _settings = settings;
+        settings.Changed += OnChanged;
     }
 
     /// <summary>Syncs that have a place.</summary>
@@ -72,7 +66,9 @@ internal sealed class SyncPlaces : IDisposable
         GiveFree();
     }
 
-    public void Dispose() => _subscription?.Dispose();
+    public void Dispose() => _settings.Changed -= OnChanged;
+
+    private void OnChanged(GridOptions options) => GiveFree();
 
     private void GiveFree()
     {
@@ -80,12 +76,12 @@ internal sealed class SyncPlaces : IDisposable
             granted();
     }
 
-    private bool TryGive([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Action? granted)
+    private bool TryGive([NotNullWhen(true)] out Action? granted)
     {
         lock (_lock)
         {
             granted = null;
-            if (_holders.Count >= _placesMax || _waiting.First is not { } first)
+            if (_holders.Count >= _settings.Current.SnapshotsPerSiloMax || _waiting.First is not { } first)
                 return false;
             _waiting.RemoveFirst();
             _holders.Add(first.Value.Owner);

@@ -163,7 +163,7 @@ internal sealed class GridCluster : IAsyncDisposable
     {
         string? problem = await ServicesOf(silo).GetRequiredService<IGridSiloServiceClient>().At(silo.SiloAddress).DropReplicaAsync(shard);
         Assert.Null(problem);
-        await ReplicaGrainOf(shard, silo).FollowAsync(0);
+        await ReplicaGrainOf(shard, silo).FollowAsync(epoch: 0, endedAttach: 0);
     }
 
     /// <summary>Ends a replica's activation; its copy stays.</summary>

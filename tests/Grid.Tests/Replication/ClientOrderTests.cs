@@ -86,6 +86,14 @@ public sealed class ClientOrderTests
     }
 
     [Fact]
+    public void A_new_client_is_refused_while_all_others_wait_behind_holes()
+    {
+        _rig.DoInOrder(2, Op.Set("k"), client: 7);
+        _rig.DoInOrder(2, Op.Set("k"), client: 8);
+        Assert.Equal(BatchStatus.Overloaded, _rig.DoInOrder(1, Op.Set("k"), client: 9).Done.Status);
+    }
+
+    [Fact]
     public void Clients_do_not_wait_for_each_other()
     {
         Assert.True(_rig.DoInOrder(2, Op.Set("k"), client: 1).IsWaiting);

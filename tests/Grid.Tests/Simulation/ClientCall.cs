@@ -10,7 +10,10 @@ internal sealed record SimOperation(
     OperationKind Kind, string Keyspace, string Key, string Value, WriteCondition Condition, OperationFlags Flags, long TimeToLiveMs, ulong Version)
 {
     /// <summary>True when the answer depends on what is there.</summary>
-    public bool Looks => Kind is not (OperationKind.Set or OperationKind.Clear) || Condition != WriteCondition.None || Flags != OperationFlags.None;
+    public bool Looks => Kind != OperationKind.Set || Condition != WriteCondition.None || Flags != OperationFlags.None;
+
+    /// <summary>True when the answer depends on every entry of the keyspace.</summary>
+    public bool LooksAtAll => Kind is OperationKind.Scan or OperationKind.Statistics or OperationKind.Clear;
 }
 
 /// <summary>A batch of a client, through all its tries.</summary>
@@ -55,7 +58,7 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
     }
 
     /// <summary>The results of a reply that is <see cref="BatchStatus.Ok"/>.</summary>
-    public static List<SimResult> ReadResults(ReadOnlySpan<byte> reply)
+    public List<SimResult> ReadResults(ReadOnlySpan<byte> reply)
     {
         ReplyHeader header = ReplyHeader.Read(reply);
         SpanReader reader = new(reply[ReplyHeader.Length..]);
@@ -63,7 +66,13 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
         for (int i = 0; i < header.Count; i++)
         {
             OperationResult result = OperationResult.Read(ref reader);
-            results.Add(new SimResult(result.Status, result.Version, result.HasValue ? Encoding.UTF8.GetString(result.Value) : null));
+            bool isPacked = i < Operations.Count && Operations[i].LooksAtAll;
+            results.Add(new SimResult(
+                result.Status,
+                result.Version,
+                result.HasValue && !isPacked ? Encoding.UTF8.GetString(result.Value) : null,
+                result.HasValue && isPacked ? result.Value.ToArray() : null,
+                result.Number));
         }
 
         return results;
@@ -102,4 +111,4 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
 }
 
 /// <summary>One result as a client sees it.</summary>
-internal sealed record SimResult(OperationStatus Status, ulong Version, string? Value);
+internal sealed record SimResult(OperationStatus Status, ulong Version, string? Value, byte[]? Packed, long Number);

@@ -50,7 +50,7 @@ internal sealed class Nemesis(World world)
             victim = primary;
         if (!victim.Up || victim.DeclaredDead)
             return;
-        switch (_random.Below(12))
+        switch (_random.Below(20))
         {
             case 0 or 1 when CanSpare(victim):
                 world.Crash(victim);
@@ -62,7 +62,7 @@ internal sealed class Nemesis(World world)
                 Freeze(victim, _random.Between(50, 900));
                 break;
             case 5 or 6:
-                Cut(victim, everywhere: _random.Chance(0.5));
+                Cut(victim, everywhere: _random.Chance(0.5), bothWays: _random.Chance(0.6));
                 break;
             case 7:
                 ResetReplica(victim);
@@ -73,6 +73,19 @@ internal sealed class Nemesis(World world)
             case 11:
                 world.Directory[_random.Below(world.Plan.Shards)] = null;
                 break;
+            case 12 or 13:
+                Slow(victim);
+                break;
+            case 14:
+                victim.ClockSkewMs = _random.Between(-20_000, 20_000);
+                world.Note($"the wall clock of {victim.Name} jumps, and is wrong by {victim.ClockSkewMs} ms");
+                break;
+            case 15 or 16:
+                Orphan(victim);
+                break;
+            default:
+                Settings.Flip(world, victim);
+                break;
         }
     }
 
@@ -80,18 +93,49 @@ internal sealed class Nemesis(World world)
     {
         world.Note($"{victim.Name} freezes for {ms} ms");
         victim.FrozenUntilUs = world.NowUs + (ms * 1000L);
+        victim.Trouble(world.NowMs + ms);
         if (ms > 500 && CanSpare(victim) && _random.Chance(0.3))
             world.DeclareDead(victim);
     }
 
-    private void Cut(SimSilo victim, bool everywhere)
+    private void Cut(SimSilo victim, bool everywhere, bool bothWays)
     {
-        world.Note($"{victim.Name} is cut off{(everywhere ? "" : " from some")}");
+        bool mute = _random.Chance(0.5);
+        world.Note($"{victim.Name} is cut off{(everywhere ? "" : " from some")}{(bothWays ? "" : mute ? ", it hears and is not heard" : ", it is heard and does not hear")}");
         foreach (SimSilo other in world.Silos.Where(other => other != victim && (everywhere || _random.Chance(0.4))))
-            world.Cut(victim.Index, other.Index);
+        {
+            if (bothWays || mute)
+                world.Cut(victim, other);
+            if (bothWays || !mute)
+                world.Cut(other, victim);
+        }
+
         if (everywhere && CanSpare(victim) && _random.Chance(0.4))
             world.After(_random.Between(100, 900) * 1000L, null, () => DeclareDeadIfSpare(victim));
         world.After(_random.Between(100, 2500) * 1000L, null, world.Heal);
+    }
+
+    /// <summary>A member that is slow for a while: all that comes to it takes many times as long.</summary>
+    private void Slow(SimSilo victim)
+    {
+        int usual = victim.SlowFactor, ms = _random.Between(200, 2000);
+        victim.SlowFactor = _random.Between(5, 60);
+        victim.Trouble(world.NowMs + ms);
+        world.Note($"{victim.Name} is {victim.SlowFactor} times as slow for {ms} ms");
+        world.After(ms * 1000L, null, () => victim.SlowFactor = world.Chaos ? usual : 1);
+    }
+
+    /// <summary>An activation is lost from the directory and works on, while another one takes the copy on the same silo.</summary>
+    private void Orphan(SimSilo victim)
+    {
+        foreach (Slot slot in victim.Slots.Where(slot => slot.Primary is not null))
+        {
+            world.Note($"{victim.Name} shard {slot.Shard}: the primary's activation is lost");
+            world.Count("Orphan");
+            slot.Orphan();
+            world.Directory[slot.Shard] = null;
+            world.After(_random.Between(1, 30) * 1000L, victim, slot.Activate);
+        }
     }
 
     /// <summary>
@@ -109,7 +153,11 @@ internal sealed class Nemesis(World world)
         world.Note($"coup of {usurper.Name} against {primary.Name} over shard {shard}");
         world.Count("Coup");
         foreach (SimSilo other in world.Silos.Where(other => other != usurper))
-            world.Cut(usurper.Index, other.Index);
+        {
+            world.Cut(usurper, other);
+            world.Cut(other, usurper);
+        }
+
         world.DeclareDead(primary);
         foreach (int delay in (int[])[60, 200, 400])
             world.After(delay * 1000L, usurper, usurper.Slot(shard).Activate);

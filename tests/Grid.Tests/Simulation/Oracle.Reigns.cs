@@ -1,5 +1,4 @@
 using Grid.Formats.Mutations;
-using Grid.Formats.Operations;
 using Grid.Replication.Log;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
@@ -9,7 +8,8 @@ namespace Grid.Tests.Simulation;
 /// <content>What primaries do: appends, commits, replies, snapshots.</content>
 internal sealed partial class Oracle
 {
-    private readonly Dictionary<(long Epoch, ClientCall Call), long[]> _dependsAtLeast = [];
+    /// <summary>A log is dropped chunk by chunk.</summary>
+    private const int ChunkBytes = 64 << 10;
 
     public void OnReignBegins(SimPrimary primary)
     {
@@ -25,83 +25,6 @@ internal sealed partial class Oracle
 
     public void OnReignEnds(SimPrimary primary) => CheckPrimary(primary);
 
-    public void OnReport(PrimaryEvent what)
-    {
-        FullSyncs += what == PrimaryEvent.WindowClosed ? 1 : 0;
-        LinksEnded += what == PrimaryEvent.LinkEnded ? 1 : 0;
-    }
-
-    public void OnSnapshot(SimPrimary primary, SnapshotPlan plan, bool allCapable)
-    {
-        PrimaryOptions options = world.Plan.Primary;
-        Require(
-            plan.Announcement.Compressed == (options.Compress && allCapable),
-            $"cohort-AND: compressed {plan.Announcement.Compressed} for a cohort of {plan.Members.Count}, compression {options.Compress}, all capable {allCapable}");
-        Require(options.MaxCohort == 0 || plan.Members.Count <= options.MaxCohort, $"12: a cohort of {plan.Members.Count}, at most {options.MaxCohort} allowed");
-        Require(plan.Announcement.BaseOffset == primary.Core.LogEnd, $"snapshot: base {plan.Announcement.BaseOffset} is not the log's end {primary.Core.LogEnd}");
-        foreach (SnapshotMember member in plan.Members)
-        {
-            ShardRecord record = world.Store.Current(shard);
-            CopyNameOf(member.Silo, out CopyName? old);
-            Require(
-                old is null || record.Epoch != primary.Core.Epoch || !record.Names(old.Value),
-                $"in-sync: {member.Silo} gets a full sync while the record names its copy {old}");
-        }
-    }
-
-    public void BeforeExecute(SimPrimary primary, ClientCall call)
-    {
-        CheckPrimary(primary);
-        if (!_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign) || _dependsAtLeast.ContainsKey((reign.Epoch, call)))
-            return;
-        _dependsAtLeast[(reign.Epoch, call)] = [.. call.Operations.Select(operation =>
-            !operation.Looks ? 0 : operation.Kind == OperationKind.Scan ? reign.End : reign.Model.NewestOf(operation.Keyspace, operation.Key))];
-    }
-
-    /// <summary>A reply leaves: everything that it depends on must be committed.</summary>
-    public void OnReply(SimPrimary primary, ClientCall call, byte[] reply)
-    {
-        CheckPrimary(primary);
-        ReplyHeader header = ReplyHeader.Read(reply);
-        if (header.Status != BatchStatus.Ok)
-            return;
-        _dependsAtLeast.Remove((primary.Core.Epoch, call), out long[]? depends);
-        long committed = primary.Core.Committed;
-        Require(header.Epoch == primary.Core.Epoch, $"9: a reply of epoch {header.Epoch} in epoch {primary.Core.Epoch}");
-        Reign reign = _reigns[primary.Core.Epoch];
-        List<SimResult> results = ClientCall.ReadResults(reply);
-        Require(results.Count == call.Operations.Count, $"10: {results.Count} results for {call}");
-        for (int i = 0; i < results.Count; i++)
-        {
-            bool looked = results[i].Status is not (OperationStatus.NotEnoughReplicas or OperationStatus.Overloaded or OperationStatus.Invalid);
-            Require(
-                !looked || depends is null || depends[i] <= committed,
-                $"9: result {i} of {call}, {results[i].Status}, depends on {depends?[i]}, only {committed} is committed");
-            CheckResult(reign, call, call.Operations[i], results[i], committed);
-        }
-    }
-
-    private void CheckResult(Reign reign, ClientCall call, SimOperation operation, SimResult result, long committed)
-    {
-        if (result.Version == 0)
-            return;
-        LogPosition at = new(EntryVersion.Epoch(result.Version), EntryVersion.Offset(result.Version));
-        Require(reign.Holds(at), $"9: the reply to {call} shows version {at}, which is no part of epoch {reign.Epoch}");
-        bool isWrite = operation.Kind is OperationKind.Set or OperationKind.Increment or OperationKind.Expire && result.Status == OperationStatus.Ok;
-        if (isWrite && call.Durability == WriteDurability.Primary)
-            return;
-        Require(at.Offset <= committed, $"9: the reply to {call} shows version {at}, only {committed} is committed");
-        if (operation.Kind == OperationKind.Get)
-        {
-            TrueMutation written = _truth[at];
-            Require(written.Key == operation.Key, $"9: the reply to {call} shows {at}, which wrote {written.Key}");
-            Require(written.Kind != MutationKind.Set || written.Value == result.Value, $"9: the reply to {call} shows {at} with a value that was not written there");
-        }
-
-        if (isWrite && at.Offset > _acknowledged.Offset)
-            _acknowledged = at;
-    }
-
     private void CheckPrimary(SimPrimary primary)
     {
         if (!_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign))
@@ -116,10 +39,13 @@ internal sealed partial class Oracle
             return;
         CheckRequired(core);
         foreach (PrimaryLink link in core.Links)
-            CheckLink(core, link);
-        PrimaryOptions options = world.Plan.Primary;
+            CheckLink(primary, link);
+        PrimaryOptions options = primary.Options;
         Require(primary.Copy.Log.FirstOffset <= Math.Max(core.Committed + 1, reign.LogBegan), $"11: the log begins at {primary.Copy.Log.FirstOffset}, behind the committed {core.Committed}");
-        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + (256 << 10);
+        long slack = ChunkBytes + (2 * world.Plan.ValueBytesMax) + 4096;
+        long uncommitted = primary.Copy.Log.BytesFrom(core.Committed + 1);
+        Require(uncommitted <= options.UncommittedBytesMax + slack, $"12: {uncommitted} bytes of the log are not committed, at most {options.UncommittedBytesMax} may be");
+        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + options.SyncPinBytesMax + slack;
         Require(primary.Copy.Log.Bytes <= logMax, $"12: the log holds {primary.Copy.Log.Bytes} bytes, more than {logMax}");
     }
 
@@ -127,11 +53,14 @@ internal sealed partial class Oracle
     private void Commit(Reign reign, long committed)
     {
         LogPosition at = new(reign.EpochAt(committed), committed);
+        if (committed > reign.Adopted)
+            CheckLeases(reign.Epoch, "commits");
         reign.Committed = committed;
         if (committed > _committed.Offset)
         {
             Require(_committed.Offset == 0 || reign.EpochAt(_committed.Offset) == _committed.Epoch, $"6: epoch {reign.Epoch} commits {at} on a line without the committed {_committed}");
             _committed = at;
+            NoteCommit();
         }
         else if (committed > 0)
         {
@@ -148,16 +77,6 @@ internal sealed partial class Oracle
             if (record.Epoch == core.Epoch)
                 Require(record.Members.All(required.Contains), $"2: the record may hold {record}, only {string.Join(", ", required)} are required");
         }
-    }
-
-    private void CheckLink(ShardPrimary core, PrimaryLink link)
-    {
-        Require(link.Unsent <= world.Plan.Primary.ItemsUnsentMax + 2, $"12: {link.Unsent} items to {link.Silo} are unsent");
-        if (link.Phase != LinkPhase.Online || link.Acknowledged < 0)
-            return;
-        Slot? slot = world.Find(link.Silo)?.Slot(shard);
-        if (slot?.Copy is { } copy && copy.Name == link.Copy && slot.Replica?.Core.AttachNumber == link.Attach)
-            Require(link.Acknowledged <= copy.Log.EndOffset, $"8: {link.Silo} is noted at {link.Acknowledged} in epoch {core.Epoch}, its log ends at {copy.Log.EndOffset}");
     }
 
     /// <summary>Takes what the primary appended into the truth.</summary>
@@ -181,9 +100,7 @@ internal sealed partial class Oracle
         }
     }
 
-    private bool IsOrdered(string client) => !world.Clients.First(known => known.Id.ToString() == client).IsUnordered;
-
-    private void CopyNameOf(string silo, out CopyName? name) => name = world.Find(silo)?.Slot(shard).Copy?.Name;
+    private bool IsOrdered(ulong client) => !world.Clients[(int)client - 1].IsUnordered;
 
     /// <summary>The log of one reign, adopted part included.</summary>
     private sealed class Reign(long epoch, List<EpochStart> adopted, long end)
@@ -194,12 +111,17 @@ internal sealed partial class Oracle
 
         public long End { get; private set; } = end;
 
+        /// <summary>The end of the adopted log.</summary>
+        public long Adopted { get; } = end;
+
         /// <summary>Where the adopted log begins.</summary>
         public long LogBegan { get; init; }
 
         public long Committed { get; set; }
 
-        public PathModel Model { get; } = new();
+        public PathModel Model { get; } = new() { Times = new Timeline() };
+
+        public Timeline Times => Model.Times!;
 
         public void Extend(long newEnd) => End = newEnd;
 

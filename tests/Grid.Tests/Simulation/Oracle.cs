@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
@@ -35,6 +36,8 @@ internal sealed partial class Oracle(World world, int shard)
         foreach (SimSilo silo in world.Running)
         {
             Slot slot = silo.Slot(shard);
+            foreach (SimPrimary ghost in slot.Ghosts)
+                CheckPrimary(ghost);
             if (slot.Primary is { } primary)
                 CheckPrimary(primary);
             if (slot.Copy is { } copy)
@@ -83,7 +86,8 @@ internal sealed partial class Oracle(World world, int shard)
         if (!_copies.TryGetValue(copy, out CopyCheck? check))
         {
             _copies.Add(copy, check = new CopyCheck { VerifiedTo = copy.Log.FirstOffset - 1, AppliedByReign = copy.Applied });
-            CheckContents(copy);
+            if (copy.State != CopyState.Loading)
+                CheckContents(copy);
         }
 
         check.VerifiedTo = Math.Max(Math.Min(check.VerifiedTo, copy.Log.EndOffset), copy.Log.FirstOffset - 1);
@@ -91,14 +95,21 @@ internal sealed partial class Oracle(World world, int shard)
             check.VerifiedTo = VerifyMutations(copy, check.VerifiedTo + 1);
         if (copy.Log.EndOffset > 0 && copy.State == CopyState.Complete)
             Require(IsTrue(copy.Position), $"3: {copy.Name} is at {copy.Position}, which nobody ever appended");
-        if (slot.Primary is not null)
+        if (slot.Primary is not null || slot.Ghosts.Exists(ghost => copy.IsOwnedBy(ghost.Token)))
         {
             check.AppliedByReign = copy.Applied;
             return;
         }
 
+        if (copy.State == CopyState.Loading)
+        {
+            CheckKept(slot, copy);
+            return;
+        }
+
         if (world.Steps % 50 == 0)
             CheckContents(copy);
+        CheckFreshness(slot.Silo, copy, check);
         Require(
             copy.Applied <= Math.Max(copy.CommittedSeen, check.AppliedByReign),
             $"5: {copy.Name} applied {copy.Applied}, has seen {copy.CommittedSeen} committed");
@@ -109,8 +120,12 @@ internal sealed partial class Oracle(World world, int shard)
 
     private void CheckReplica(Slot slot, SimReplica replica)
     {
-        long keptMax = world.Plan.Replica.KeptBytesMax + world.Plan.Primary.ItemBytesMax + (64 << 10);
-        Require((slot.Coming?.Log.Bytes ?? 0) <= keptMax, $"12: {slot.Silo.Name} keeps {slot.Coming?.Log.Bytes} bytes of mutations");
+        if (slot.Coming is { State: CopyState.Loading } coming)
+            CheckKept(slot, coming);
+        ShardCopy copy = replica.Core.Copy;
+        LogPosition applied = new(copy.History.EpochAt(copy.Applied), copy.Applied);
+        if (replica.Core.MayServe && applied.Offset > 0)
+            Require(applied.Offset <= _committed.Offset && _reigns[_committed.Epoch].Holds(applied), $"5: {copy.Name} may serve reads at {applied}, only {_committed} is committed");
         if (replica.Core.Phase != Grid.Replication.Replica.ReplicaPhase.Following || replica.Core.EpochFollowed == 0)
             return;
         Require(
@@ -121,6 +136,12 @@ internal sealed partial class Oracle(World world, int shard)
         Require(
             reign.Holds(position),
             $"4: {slot.Silo.Name} follows epoch {reign.Epoch} at {position}, which is no part of that reign's log");
+    }
+
+    private void CheckKept(Slot slot, ShardCopy loading)
+    {
+        long keptMax = world.Plan.Replica.KeptBytesMax + Math.Max(world.Plan.Primary.ItemBytesMax, world.Plan.ValueBytesMax + 256);
+        Require(loading.Log.Bytes <= keptMax, $"12: {slot.Silo.Name} keeps {loading.Log.Bytes} bytes of mutations");
     }
 
     /// <summary>Every byte in a log is what some primary put there under that very number.</summary>
@@ -176,16 +197,17 @@ internal sealed partial class Oracle(World world, int shard)
     private static bool Holds(ShardCopy copy, LogPosition position) =>
         position.Offset == 0 || (copy.Log.EndOffset >= position.Offset && copy.History.EpochAt(position.Offset) == position.Epoch);
 
-    private void Require(bool condition, string broken)
+    private void Require(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref BrokenText broken)
     {
-        if (!condition)
-            throw world.Violation($"Shard {shard}, invariant {broken}.");
+        if (!holds)
+            throw world.Violation($"Shard {shard}, invariant {broken.Take()}.");
     }
 
     private sealed class CopyCheck
     {
         public long VerifiedTo;
         public long AppliedByReign;
+        public long FreshAtMs = long.MinValue;
     }
 
     private sealed class Collector(int keyspace, Dictionary<(int, string), (string, ulong, long)> found) : IEntrySink

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Grid.Formats.Mutations;
 
@@ -29,15 +30,18 @@ internal sealed class PathModel
     private readonly Dictionary<(int, string), (string Value, ulong Version, long Expiry)> _entries = [];
     private readonly Dictionary<(string, string), long> _touchedAt = [];
     private readonly Dictionary<string, long> _clearedAt = [];
-    private readonly HashSet<string> _values = [];
-    private readonly Dictionary<(string Client, int, string), long> _lastOf = [];
+    private readonly HashSet<(ulong Client, long Number)> _values = [];
+    private readonly Dictionary<(ulong Client, int, string), long> _lastOf = [];
+
+    /// <summary>What each key was when, for the model of a reign.</summary>
+    public Timeline? Times { get; init; }
 
     public IReadOnlyDictionary<(int Keyspace, string Key), (string Value, ulong Version, long Expiry)> Entries => _entries;
 
     public IReadOnlyDictionary<int, string> Names => _names;
 
     /// <summary>Applies a mutation; the answer is what is wrong with it, or null.</summary>
-    public string? Apply(TrueMutation mutation, Func<string, bool>? isOrdered)
+    public string? Apply(TrueMutation mutation, Func<ulong, bool>? isOrdered)
     {
         (int, string) entry = (mutation.Keyspace, mutation.Key);
         switch (mutation.Kind)
@@ -50,6 +54,7 @@ internal sealed class PathModel
 
         if (!_names.TryGetValue(mutation.Keyspace, out string? keyspace))
             return $"{mutation.Kind} for keyspace {mutation.Keyspace}, which was never created";
+        Times?.Note(keyspace, mutation);
         switch (mutation.Kind)
         {
             case MutationKind.Clear:
@@ -76,32 +81,34 @@ internal sealed class PathModel
     public long NewestOf(string keyspace, string key) =>
         Math.Max(_touchedAt.GetValueOrDefault((keyspace, key)), _clearedAt.GetValueOrDefault(keyspace));
 
-    public (string Value, ulong Version, long Expiry)? Find(string keyspace, string key)
-    {
-        foreach ((int id, string name) in _names)
-        {
-            if (name == keyspace && _entries.TryGetValue((id, key), out (string, ulong, long) found))
-                return found;
-        }
+    /// <summary>The newest mutation that what is known of a whole keyspace depends on: of one that was never made, none.</summary>
+    public long NewestIn(string keyspace, long end) => _names.ContainsValue(keyspace) ? end : 0;
 
+    /// <summary>Values of clients are "client:number:padding": each is written once, and in its client's order on each key.</summary>
+    private string? CheckOrder(TrueMutation mutation, Func<ulong, bool> isOrdered)
+    {
+        if (!TryReadWriter(mutation.Value, out (ulong Client, long Number) write))
+            return null;
+        if (!_values.Add(write))
+            return $"the write {write} takes effect twice, now at {mutation.At}";
+        if (!isOrdered(write.Client))
+            return null;
+        (ulong, int, string) line = (write.Client, mutation.Keyspace, mutation.Key);
+        if (_lastOf.GetValueOrDefault(line) > write.Number)
+            return $"write {write.Number} of client {write.Client} to {mutation.Key} takes effect behind its later write {_lastOf[line]}";
+        _lastOf[line] = write.Number;
         return null;
     }
 
-    /// <summary>Values of clients are "client:number:padding": each is written once, and in its client's order on each key.</summary>
-    private string? CheckOrder(TrueMutation mutation, Func<string, bool> isOrdered)
+    private static bool TryReadWriter(ReadOnlySpan<char> value, out (ulong Client, long Number) write)
     {
-        string[] parts = mutation.Value.Split(':');
-        if (parts.Length != 3)
-            return null;
-        if (!_values.Add($"{parts[0]}:{parts[1]}"))
-            return $"the write {parts[0]}:{parts[1]} takes effect twice, now at {mutation.At}";
-        if (!isOrdered(parts[0]))
-            return null;
-        (string, int, string) line = (parts[0], mutation.Keyspace, mutation.Key);
-        long number = long.Parse(parts[1]);
-        if (_lastOf.GetValueOrDefault(line) > number)
-            return $"write {number} of client {parts[0]} to {mutation.Key} takes effect behind its later write {_lastOf[line]}";
-        _lastOf[line] = number;
-        return null;
+        write = default;
+        int first = value.IndexOf(':');
+        if (first < 0)
+            return false;
+        int second = value[(first + 1)..].IndexOf(':');
+        return second >= 0
+            && ulong.TryParse(value[..first], CultureInfo.InvariantCulture, out write.Client)
+            && long.TryParse(value.Slice(first + 1, second), CultureInfo.InvariantCulture, out write.Number);
     }
 }

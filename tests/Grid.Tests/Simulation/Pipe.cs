@@ -26,8 +26,20 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
     {
         _run++;
         _pumping = false;
+        bool tooLate = world.Chaos && world.Random.Chance(world.Plan.ItemsLeftOver);
         while (_queue.TryDequeue(out (PooledBuffer Item, long Attach, Action? Taken) left))
+        {
+            if (tooLate)
+                ComeLate(left.Item.Span.ToArray());
             left.Item.Release();
+        }
+    }
+
+    /// <summary>What the stream had taken already comes, though its link has ended.</summary>
+    private void ComeLate(byte[] item)
+    {
+        if (world.Find(target) is { } silo)
+            world.After(world.Random.Below(150_000), silo, () => silo.Slot(shard).OnItem(item, isSnapshot));
     }
 
     private void Pump()
@@ -52,8 +64,11 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
     private void Deliver()
     {
         SimSilo? silo = world.Find(target);
-        if (silo is null || !silo.Up || silo.FrozenUntilUs > world.NowUs || !world.Reaches(sender.Silo, silo))
+        if (silo is null || !silo.Up || silo.FrozenUntilUs > world.NowUs || !world.Reaches(sender.Silo, silo) || !world.Reaches(silo, sender.Silo))
         {
+            // It may arrive although nobody hears that it did, and will be sent again.
+            if (silo is { Up: true } && silo.FrozenUntilUs <= world.NowUs && world.Reaches(sender.Silo, silo) && world.Random.Chance(0.3))
+                Hand(silo.Slot(shard), _queue.Peek().Item.Span);
             if (world.NowUs - _headSinceUs < GiveUpAfterUs)
                 Try(20_000);
             else
@@ -61,36 +76,30 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
             return;
         }
 
-        SimReplica? replica = silo.Slot(shard).Replica;
-        if (!isSnapshot && replica is { Core.IsSaturated: true })
+        Slot slot = silo.Slot(shard);
+        if (!isSnapshot && slot.Replica is { Core.IsSaturated: true })
         {
             Try(3000);
             return;
         }
 
-        (PooledBuffer item, long attach, Action? taken) = _queue.Dequeue();
-        Hand(replica, item.Span);
+        (PooledBuffer item, _, Action? taken) = _queue.Dequeue();
+        Hand(slot, item.Span);
         item.Release();
         long run = _run;
         world.After(world.Random.Below(300), sender.Silo, () =>
         {
-            if (run != _run)
-                return;
-            if (isSnapshot)
+            if (run == _run)
                 taken?.Invoke();
-            else
-                sender.ItemSent(target, attach);
         });
         Pump();
     }
 
-    private void Hand(SimReplica? replica, ReadOnlySpan<byte> item)
+    private void Hand(Slot slot, ReadOnlySpan<byte> item)
     {
-        if (replica is null)
-            return;
         if (!world.Chaos)
         {
-            replica.OnItem(item, isSnapshot);
+            slot.OnItem(item, isSnapshot);
             return;
         }
 
@@ -100,15 +109,15 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         {
             byte[] damaged = item.ToArray();
             damaged[world.Random.Below(damaged.Length)] ^= (byte)(1 << world.Random.Below(8));
-            replica.OnItem(damaged.AsSpan(0, world.Random.Chance(0.3) ? world.Random.Below(damaged.Length) : damaged.Length), isSnapshot);
+            slot.OnItem(damaged.AsSpan(0, world.Random.Chance(0.3) ? world.Random.Below(damaged.Length) : damaged.Length), isSnapshot);
             return;
         }
 
-        replica.OnItem(item, isSnapshot);
+        slot.OnItem(item, isSnapshot);
         if (!world.Random.Chance(world.Plan.ItemRepeated))
             return;
         byte[] again = item.ToArray();
-        world.After(world.Random.Below(200_000), replica.Silo, () => replica.OnItem(again, isSnapshot));
+        world.After(world.Random.Below(200_000), slot.Silo, () => slot.OnItem(again, isSnapshot));
     }
 
     private void Fail()

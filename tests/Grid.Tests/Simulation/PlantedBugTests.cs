@@ -27,19 +27,8 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
 
     private void Find(Func<SimPlan, SimPlan> plant)
     {
-        for (ulong seed = 1; seed <= SeedsMax; seed++)
-        {
-            try
-            {
-                Simulator.Run(seed, plant, explain: false);
-            }
-            catch (SimulationException found)
-            {
-                output.WriteLine($"after {seed} seeds: {found.Message}");
-                return;
-            }
-        }
-
-        Assert.Fail($"{SeedsMax} seeds passed with a planted mistake.");
+        SeedRun run = new SeedRun(1, SeedsMax, plant).Go(explain: false);
+        Assert.True(run.Broken.Count > 0, $"{SeedsMax} seeds passed with a planted mistake.");
+        output.WriteLine($"after {run.Done} seeds: {run.Broken.Values.First().Message}");
     }
 }

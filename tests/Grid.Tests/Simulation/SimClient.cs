@@ -8,7 +8,9 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 internal sealed class SimClient
 {
-    private const int OutstandingMax = 6;
+    /// <summary>Batches of a client to one shard that are under way at a time.</summary>
+    public const int OutstandingMax = 6;
+
     private const long TimeoutUs = 1_500_000;
 
     private readonly World _world;
@@ -50,7 +52,7 @@ internal sealed class SimClient
         switch (header.Status)
         {
             case BatchStatus.Ok:
-                foreach (SimResult result in ClientCall.ReadResults(reply))
+                foreach (SimResult result in call.ReadResults(reply))
                 {
                     if (result.Version != 0 && _versionsSeen.Count < 50)
                         _versionsSeen.Add(result.Version);
@@ -117,6 +119,7 @@ internal sealed class SimClient
                 < 0.85 => new SimOperation(OperationKind.Delete, keyspace, key, "", default, default, 0, 0),
                 < 0.92 => new SimOperation(OperationKind.Increment, "counters", $"c{_world.Random.Below(3)}", "", default, default, 0, 0),
                 < 0.95 => new SimOperation(OperationKind.Expire, keyspace, key, "", default, default, _world.Random.Between(50, 800), 0),
+                < 0.96 => new SimOperation(OperationKind.Statistics, keyspace, "", "", default, default, 0, 0),
                 < 0.97 => new SimOperation(OperationKind.Scan, keyspace, "", "", default, default, 0, 0),
                 < 0.98 => new SimOperation(OperationKind.Clear, keyspace, "", "", default, default, 0, 0),
                 _ => new SimOperation(OperationKind.Peek, $"new{_world.Random.Below(4)}", key, "", default, default, 0, 0),
@@ -148,11 +151,11 @@ internal sealed class SimClient
             Known,
             call.Shard,
             TimeoutUs + 10_000,
-            (slot, answered) =>
+            (primary, answered) =>
             {
                 reached = true;
                 answered();
-                slot.Primary!.Execute(call, request);
+                primary.Execute(call, request);
             },
             () =>
             {

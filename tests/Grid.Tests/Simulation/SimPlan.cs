@@ -1,4 +1,5 @@
 using Grid.Replication;
+using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 
@@ -34,6 +35,18 @@ internal sealed record SimPlan
 
     public double ItemRepeated { get; init; }
 
+    /// <summary>Share of ended links whose last items come all the same.</summary>
+    public double ItemsLeftOver { get; init; }
+
+    /// <summary>Share of snapshots that cannot be written to their file.</summary>
+    public double DiskFails { get; init; }
+
+    /// <summary>Share of silos that take a snapshot on one channel only.</summary>
+    public double SingleChannelSilo { get; init; }
+
+    /// <summary>Syncs that the primaries of one silo serve at a time.</summary>
+    public int PlacesMax { get; init; } = 8;
+
     public double PayloadDamaged { get; init; }
 
     public double CallLost { get; init; }
@@ -52,6 +65,9 @@ internal sealed record SimPlan
     /// <summary>Share of silos that cannot decode LZ4.</summary>
     public double PlainSilo { get; init; }
 
+    /// <summary>Share of silos whose primaries are set otherwise than the rest.</summary>
+    public double OddSilo { get; init; }
+
     /// <summary>Mistakes made on purpose, which the simulation must find.</summary>
     public PlantedBug Planted { get; init; }
 
@@ -61,14 +77,14 @@ internal sealed record SimPlan
     public static SimPlan Draw(SimRandom random)
     {
         int silos = random.Between(2, 5);
-        int replicas = random.Between(1, Math.Min(2, silos - 1));
+        int replicas = random.Between(1, Math.Min(3, silos - 1));
         int timeout = random.Between(400, 1500);
         bool large = random.Chance(0.35);
         bool tight = random.Chance(0.5);
         return new SimPlan
         {
             Silos = silos,
-            Shards = random.Between(1, 3),
+            Shards = random.Chance(0.04) ? random.Between(8, 16) : random.Between(1, 3),
             Clients = random.Between(1, 4),
             ChaosMs = random.Between(1500, 6000),
             Keys = random.Between(3, large ? 80 : 25),
@@ -77,6 +93,7 @@ internal sealed record SimPlan
             ItemLost = Some(random, 0.01),
             ItemDamaged = Some(random, 0.005),
             ItemRepeated = Some(random, 0.01),
+            ItemsLeftOver = Some(random, 1),
             PayloadDamaged = Some(random, 0.2),
             CallLost = Some(random, 0.03),
             RecordSlow = Some(random, 0.3),
@@ -84,6 +101,10 @@ internal sealed record SimPlan
             NemesisMs = random.Chance(0.85) ? random.Between(150, 1200) : 0,
             SlowSilo = Some(random, 0.3),
             PlainSilo = Some(random, 0.5),
+            OddSilo = Some(random, 0.5),
+            SingleChannelSilo = Some(random, 0.5),
+            DiskFails = Some(random, 0.3),
+            PlacesMax = random.Chance(0.6) ? 8 : random.Between(1, 2),
             Primary = new PrimaryOptions
             {
                 Replicas = replicas,
@@ -94,15 +115,28 @@ internal sealed record SimPlan
                 MaxCohort = random.Chance(0.7) ? 0 : random.Between(1, 2),
                 Compress = random.Chance(0.8),
                 BacklogBytesMax = tight ? 16 << 10 : 1 << 20,
-                UncommittedBytesMax = tight ? 256 << 10 : 4 << 20,
-                SnapshotKeptBytesMax = tight && random.Chance(0.3) ? 96 << 10 : 64 << 20,
+                UncommittedBytesMax = tight ? 96 << 10 : 4 << 20,
+                SnapshotKeptBytesMax = tight && random.Chance(0.5) ? random.Between(16, 64) << 10 : 64 << 20,
                 ItemBytesMax = random.Chance(0.5) ? 2048 : 256 << 10,
+                MixedCohort = random.Chance(0.4) ? MixedCohort.Split : MixedCohort.And,
+                DualChannel = random.Chance(0.8),
+                Transport = random.Chance(0.4) ? SyncTransport.Disk : SyncTransport.Diskless,
+                SavedSnapshotMs = random.Chance(0.3) ? 0 : random.Between(100, 3000),
+                Checksums = random.Chance(0.85),
+                LeaseMs = random.Between(200, 1200),
+                BacklogMsMax = random.Chance(0.3) ? random.Between(200, 2000) : 3_600_000,
+                SyncPinBytes = tight ? random.Between(8, 64) << 10 : 64 << 20,
+                SyncPinBytesMax = tight ? 256 << 10 : 256 << 20,
                 HoleWaitMs = random.Between(20, 150),
+                BatchesBehindHoleMax = random.Chance(0.3) ? random.Between(1, 4) : 64,
+                ClientsMax = random.Chance(0.15) ? random.Between(1, 3) : 4096,
+                RepliesWaitingMax = random.Chance(0.15) ? random.Between(3, 12) : 100_000,
                 ExpirySliceEntries = 64,
             },
             Replica = new ReplicaOptions
             {
                 BacklogBytesMax = tight ? 16 << 10 : 1 << 20,
+                LoadMode = random.Chance(0.4) ? LoadMode.Discard : LoadMode.Swap,
                 KeptBytesMax = random.Chance(0.3) ? 2 << 10 : 16 << 20,
                 ReplicaTimeoutMs = timeout,
                 BackoffMs = 20,
@@ -134,4 +168,13 @@ internal enum RuntimeBug
 
     /// <summary>A write of the record that timed out counts as failed.</summary>
     BelievesTimeouts = 16,
+
+    /// <summary>A copy grants a lease to whoever asks, whatever it has seen.</summary>
+    GrantsToAnyEpoch = 32,
+
+    /// <summary>A copy that is being adopted goes on granting leases to the reign before.</summary>
+    GrantsWhileTakingOver = 64,
+
+    /// <summary>A new reign serves before the adopted copy's own grant has ended.</summary>
+    IgnoresOwnGrant = 128,
 }

@@ -12,18 +12,25 @@ internal sealed class SimReplica : IReplicaOutput
     private readonly Slot _slot;
     private readonly World _world;
     private bool _gone;
+    private bool _told;
+    private int _attachesInRow;
+    private long _attachedAtMs;
+    private Guid _coming;
 
     public SimReplica(Slot slot, ShardCopy copy, long token)
     {
         _slot = slot;
         _world = slot.Silo.World;
-        ReplicaOptions options = _world.Plan.Replica with { Planted = _world.Plan.Planted };
-        if (!slot.Silo.DecodesLz4)
-            options = options with { Capabilities = options.Capabilities & ~ReplicaCapabilities.Lz4 };
-        Core = new ShardReplica(copy, token, slot.LastAttach, options, _world.Random, this);
+        Options = slot.Silo.ReplicaOptions;
+        Core = new ShardReplica(copy, token, slot.LastAttach, Options, _world.Random, this);
     }
 
     public ShardReplica Core { get; }
+
+    public ReplicaOptions Options { get; private set; }
+
+    /// <summary>True when the newest attach asked for plaintext because of damage.</summary>
+    public bool AttachedFaulted { get; private set; }
 
     public SimSilo Silo => _slot.Silo;
 
@@ -31,8 +38,19 @@ internal sealed class SimReplica : IReplicaOutput
 
     public void Follow(long epoch, long endedAttach) => Turn(() =>
     {
+        _told = true;
         Core.OnNewEpoch(epoch, Now);
         Core.Follow(endedAttach, Now);
+        _told = false;
+    });
+
+    /// <summary>Settings are changed while it follows.</summary>
+    public void Reconfigure(ReplicaOptions options) => Turn(() =>
+    {
+        Options = options;
+        _told = true;
+        Core.Reconfigure(options, Now);
+        _told = false;
     });
 
     public void Tick() => Turn(() => Core.Tick(Now));
@@ -56,11 +74,19 @@ internal sealed class SimReplica : IReplicaOutput
             return;
         Core.Dispose();
         _gone = true;
-        _slot.Coming = null;
+        if (_slot.Coming?.Name.CopyId == _coming)
+            _slot.Coming = null;
     }
 
     void IReplicaOutput.Attach(AttachRequest request)
     {
+        AttachedFaulted = Core.IsFaulted;
+        if (!_told)
+        {
+            _world.Oracles[_slot.Shard].OnAttaching(this, request, Now.MonotonicMs - _attachedAtMs, _attachesInRow++);
+            _attachedAtMs = Now.MonotonicMs;
+        }
+
         _world.CallShard(
             Silo,
             Silo.Known,
@@ -68,7 +94,7 @@ internal sealed class SimReplica : IReplicaOutput
             timeoutUs: 400_000,
             (there, answered) =>
             {
-                AttachAnswer answer = there.Primary!.OnAttach(request);
+                AttachAnswer answer = there.OnAttach(request);
                 _world.Tell(there.Silo, Silo, () =>
                 {
                     answered();
@@ -93,12 +119,14 @@ internal sealed class SimReplica : IReplicaOutput
     ShardCopy IReplicaOutput.MakeCopy(Guid copyId)
     {
         Guid id = _world.Plan.Broken.HasFlag(RuntimeBug.KeepsNameOfEmptiedCopy) ? new Guid(_slot.Shard, 0, 0, new byte[8]) : copyId;
+        _coming = id;
         return _slot.Coming = new ShardCopy(_slot.Shard, new CopyName(Silo.Name, id), _world.Pages);
     }
 
     void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old)
     {
-        _slot.Coming = null;
+        if (_slot.Coming == next)
+            _slot.Coming = null;
         _slot.Copy = next;
         old.Dispose();
     }
@@ -115,6 +143,8 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.Report(ReplicaEvent what, string details)
     {
+        if (what is ReplicaEvent.PartialResync or ReplicaEvent.LoadEnded)
+            _attachesInRow = 0;
         if (what == ReplicaEvent.LoadEnded)
             _world.Oracles[_slot.Shard].OnLoaded(Core.Copy);
         _world.Count($"Replica{what}");

@@ -1,5 +1,7 @@
 using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Replication.Replica;
 
 namespace Grid.Tests.Simulation;
 
@@ -7,6 +9,8 @@ namespace Grid.Tests.Simulation;
 internal sealed class SimSilo
 {
     private readonly Slot[] _slots;
+    private readonly long _monotonicAheadMs;
+    private readonly long _driftPpm;
 
     public SimSilo(World world, int index, int generation)
     {
@@ -17,8 +21,11 @@ internal sealed class SimSilo
         _slots = [.. Enumerable.Range(0, world.Plan.Shards).Select(shard => new Slot(this, shard))];
         Known = new SimSilo?[world.Plan.Shards];
         SlowFactor = world.Random.Chance(world.Plan.SlowSilo) ? world.Random.Between(2, 15) : 1;
-        DecodesLz4 = !world.Random.Chance(world.Plan.PlainSilo);
+        Places = new Places(this, world.Plan.PlacesMax);
+        (PrimaryOptions, ReplicaOptions) = Settings.Draw(world);
         ClockSkewMs = world.Random.Between(-40, 40);
+        _monotonicAheadMs = world.Random.Between(0, 1_000_000);
+        _driftPpm = world.Random.Between(-15_000, 15_000);
         Alive = [Name];
         world.After(world.Random.Below(50_000), this, Tick);
     }
@@ -39,9 +46,26 @@ internal sealed class SimSilo
 
     public int SlowFactor { get; set; }
 
-    public bool DecodesLz4 { get; }
+    /// <summary>What its primaries and replicas are set to; may change at any time.</summary>
+    public PrimaryOptions PrimaryOptions { get; set; }
 
-    public int ClockSkewMs { get; }
+    public ReplicaOptions ReplicaOptions { get; set; }
+
+    public Places Places { get; }
+
+    /// <summary>By how much its wall clock is wrong; may change at any time.</summary>
+    public int ClockSkewMs { get; set; }
+
+    /// <summary>Its clock for time-outs began at another moment than everybody else's, and runs a little fast or slow.</summary>
+    public long MonotonicMs(long nowMs) => _monotonicAheadMs + nowMs + (nowMs * _driftPpm / 1_000_000);
+
+    /// <summary>When its clock for time-outs showed so much.</summary>
+    public long TrueMs(long monotonicMs) => (long)((monotonicMs - _monotonicAheadMs) / (1 + (_driftPpm / 1e6)));
+
+    /// <summary>Until when it was frozen or cut off, as far as is known.</summary>
+    public long TroubledUntilMs { get; private set; }
+
+    public void Trouble(long untilMs) => TroubledUntilMs = Math.Max(TroubledUntilMs, untilMs);
 
     /// <summary>Who is alive, as far as this silo has heard.</summary>
     public HashSet<string> Alive { get; private set; }
@@ -57,7 +81,11 @@ internal sealed class SimSilo
     {
         Alive = [.. World.Silos.Where(silo => !silo.DeclaredDead).Select(silo => silo.Name)];
         foreach (Slot slot in _slots)
+        {
             slot.Primary?.OnSilosChanged();
+            foreach (SimPrimary ghost in slot.Ghosts.ToArray())
+                ghost.OnSilosChanged();
+        }
     }
 
     public void Stop()
@@ -71,8 +99,9 @@ internal sealed class SimSilo
     {
         foreach (Slot slot in _slots)
         {
-            slot.Primary?.Tick();
-            slot.Replica?.Tick();
+            slot.Tick();
+            if (slot.Replica is { } replica && World.Random.Chance(0.3))
+                World.Oracles[slot.Shard].ReadLocally(this, replica);
         }
 
         World.After((45 + World.Random.Below(10)) * 1000L, this, Tick);
@@ -99,6 +128,12 @@ internal sealed class Slot(SimSilo silo, int shard)
 
     public SimReplica? Replica { get; set; }
 
+    /// <summary>Activations that were lost from the directory and do not know it yet.</summary>
+    public List<SimPrimary> Ghosts { get; } = [];
+
+    /// <summary>Replica grains that still get items though their copy has another owner.</summary>
+    public List<SimReplica> GhostReplicas { get; } = [];
+
     public void Activate()
     {
         if (_activating || Primary is not null)
@@ -123,6 +158,52 @@ internal sealed class Slot(SimSilo silo, int shard)
         Replica!.Follow(epoch, endedAttach);
     }
 
+    /// <summary>The primary's activation is lost: calls find another one, turns of its own go on.</summary>
+    public void Orphan()
+    {
+        if (Primary is not { } lost)
+            return;
+        Primary = null;
+        Ghosts.Add(lost);
+        Silo.World.After(Silo.World.Random.Between(50, 1500) * 1000L, Silo, () =>
+        {
+            if (Ghosts.Remove(lost))
+                lost.Dispose();
+        });
+    }
+
+    /// <summary>Somebody else owns the copy now; the replica's grain may go on getting items for a while.</summary>
+    public void Retire()
+    {
+        if (Replica is not { } old)
+            return;
+        Replica = null;
+        GhostReplicas.Add(old);
+        Silo.World.After(Silo.World.Random.Below(300) * 1000L, Silo, () =>
+        {
+            if (GhostReplicas.Remove(old))
+                old.Vanish();
+        });
+    }
+
+    public void Tick()
+    {
+        Primary?.Tick();
+        Replica?.Tick();
+        foreach (SimPrimary ghost in Ghosts.ToArray())
+            ghost.Tick();
+        foreach (SimReplica ghost in GhostReplicas)
+            ghost.Tick();
+    }
+
+    /// <summary>An item of a stream comes to whoever listens here.</summary>
+    public void OnItem(ReadOnlySpan<byte> item, bool isSnapshot)
+    {
+        Replica?.OnItem(item, isSnapshot);
+        foreach (SimReplica ghost in GhostReplicas)
+            ghost.OnItem(item, isSnapshot);
+    }
+
     public void StartReplica()
     {
         if (Copy is not null)
@@ -134,6 +215,10 @@ internal sealed class Slot(SimSilo silo, int shard)
     {
         Primary?.Dispose();
         Replica?.Vanish();
+        Ghosts.ForEach(ghost => ghost.Dispose());
+        GhostReplicas.ForEach(ghost => ghost.Vanish());
+        Ghosts.Clear();
+        GhostReplicas.Clear();
         Primary = null;
         Replica = null;
         Copy?.Dispose();

@@ -1,6 +1,8 @@
 using Grid.Replication.Copies;
+using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Storage;
 
 namespace Grid.Tests.Simulation;
 
@@ -13,30 +15,36 @@ internal static class Simulator
     private const int AftermathMs = 4000;
 
     /// <summary>What a run did, for the statistics.</summary>
-    public sealed record Outcome(long Steps, long VirtualMs, int Lost, IReadOnlyDictionary<string, int> Counts);
+    /// <param name="Steps">Events that happened.</param>
+    /// <param name="VirtualMs">Time that passed.</param>
+    /// <param name="Lost">Shards that were left without a copy.</param>
+    /// <param name="Counts">How often each kind of thing happened.</param>
+    /// <param name="Fingerprint">Two runs with one fingerprint went the same way.</param>
+    public sealed record Outcome(long Steps, long VirtualMs, int Lost, IReadOnlyDictionary<string, int> Counts, ulong Fingerprint);
 
     /// <exception cref="SimulationException">An invariant did not hold.</exception>
-    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true)
+    public static Outcome Run(ulong seed, Func<SimPlan, SimPlan>? change = null, bool explain = true, PagePool? pages = null)
     {
+        pages ??= new PagePool();
         try
         {
-            return RunOnce(seed, change, records: false);
+            return RunOnce(seed, change, pages, records: false);
         }
         catch (SimulationException) when (explain)
         {
             // Once more, with a transcript.
-            return RunOnce(seed, change, records: true);
+            return RunOnce(seed, change, pages, records: true);
         }
     }
 
-    private static Outcome RunOnce(ulong seed, Func<SimPlan, SimPlan>? change, bool records)
+    private static Outcome RunOnce(ulong seed, Func<SimPlan, SimPlan>? change, PagePool pages, bool records)
     {
         SimRandom random = new(seed);
         World? world = null;
         try
         {
             SimPlan plan = SimPlan.Draw(random);
-            world = new World(seed, change?.Invoke(plan) ?? plan, random, records);
+            world = new World(seed, change?.Invoke(plan) ?? plan, random, pages, records);
             return Play(world);
         }
         finally
@@ -71,7 +79,8 @@ internal static class Simulator
             world.Steps,
             world.NowMs,
             world.Plan.Shards - Alive(world).Count(),
-            world.Counts);
+            world.Counts,
+            world.Random.Next());
     }
 
     private static IEnumerable<int> Alive(World world) => Enumerable.Range(0, world.Plan.Shards).Where(shard => !Nemesis.IsLost(world, shard));
@@ -80,7 +89,7 @@ internal static class Simulator
     {
         world.Chaos = false;
         world.Heal();
-        world.Note("calm");
+        world.Note($"calm");
         foreach (SimSilo silo in world.Silos)
             silo.SlowFactor = 1;
     }
@@ -125,11 +134,25 @@ internal static class Simulator
             PrimaryLink? link = primary.Core.Links.FirstOrDefault(link => link.Copy == member);
             if (link is not { Phase: LinkPhase.Online })
                 return $"the link to {member} is {link?.Phase}";
-            ShardCopy? copy = world.Find(member.Silo)?.Slot(shard).Copy;
+            Slot? slot = world.Find(member.Silo)?.Slot(shard);
+            if (WrongAgreement(primary, link, slot?.Replica) is { } wrong)
+                return wrong;
+            ShardCopy? copy = slot?.Copy;
             if (copy?.Applied != primary.Core.LogEnd)
                 return $"{member} has applied {copy?.Applied} of {primary.Core.LogEnd}";
         }
 
+        if (!primary.Core.HoldsLease(primary.Now))
+            return "the primary holds no lease";
         return primary.Core.Links.Count() == record.Members.Count() ? null : "a surplus replica is still linked";
+    }
+
+    /// <summary>Commands travel packed where both sides are set to it now, and plain where one is not.</summary>
+    private static string? WrongAgreement(SimPrimary primary, PrimaryLink link, SimReplica? replica)
+    {
+        if (replica is null || replica.AttachedFaulted)
+            return null;
+        bool wanted = primary.Options.Compress && replica.Options.Capabilities.HasFlag(ReplicaCapabilities.Lz4);
+        return link.Packer is not null == wanted ? null : $"the link to {link.Silo} is {(wanted ? "plain and ought to be packed" : "packed and ought to be plain")}";
     }
 }

@@ -3,7 +3,7 @@ namespace Grid.Tests.Simulation;
 /// <content>Silos, who is thought dead, calls, and where a shard's primary is thought to be.</content>
 internal sealed partial class World
 {
-    private readonly HashSet<(int, int)> _cut = [];
+    private readonly HashSet<(int From, int To)> _cut = [];
 
     /// <summary>The newest incarnation of each silo, dead ones included.</summary>
     public List<SimSilo> Silos { get; } = [];
@@ -84,14 +84,17 @@ internal sealed partial class World
         }
     }
 
-    public bool Reaches(SimSilo? from, SimSilo to) =>
-        from is null || from.Index == to.Index || !_cut.Contains((Math.Min(from.Index, to.Index), Math.Max(from.Index, to.Index)));
+    public bool Reaches(SimSilo? from, SimSilo to) => from is null || from.Index == to.Index || !_cut.Contains((from.Index, to.Index));
 
-    public void Cut(int a, int b) => _cut.Add((Math.Min(a, b), Math.Max(a, b)));
+    /// <summary>What one says to the other does not arrive any more; the other way round it may.</summary>
+    public void Cut(SimSilo from, SimSilo to) => _cut.Add((from.Index, to.Index));
 
-    public void Heal() => _cut.Clear();
-
-    public bool IsCutOff(SimSilo silo) => _cut.Count(pair => pair.Item1 == silo.Index || pair.Item2 == silo.Index) >= Plan.Silos - 1;
+    public void Heal()
+    {
+        foreach (SimSilo silo in Silos.Where(silo => _cut.Any(pair => pair.From == silo.Index || pair.To == silo.Index)))
+            silo.Trouble(NowMs);
+        _cut.Clear();
+    }
 
     /// <summary>A one-way message: delayed, perhaps lost, overtaken by others.</summary>
     public void Tell(SimSilo? from, SimSilo to, Action arrives)
@@ -109,7 +112,7 @@ internal sealed partial class World
     }
 
     /// <summary>A call to the primary of a shard, wherever the caller thinks that it is; fails if nothing is heard.</summary>
-    public void CallShard(SimSilo? from, SimSilo?[] known, int shard, long timeoutUs, Action<Slot, Action> arrives, Action fails)
+    public void CallShard(SimSilo? from, SimSilo?[] known, int shard, long timeoutUs, Action<SimPrimary, Action> arrives, Action fails)
     {
         bool answered = false;
         SimSilo? target = known[shard] ??= Directory[shard];
@@ -126,14 +129,15 @@ internal sealed partial class World
         Tell(from, target, () =>
         {
             Slot slot = target.Slot(shard);
-            if (slot.Primary is null)
+            SimPrimary? there = slot.Ghosts.Count > 0 && Random.Chance(0.5) ? slot.Ghosts[^1] : slot.Primary;
+            if (there is null)
             {
                 Tell(target, target, () => { });
                 After(CallDelayUs(null), from, Fail);
                 return;
             }
 
-            arrives(slot, () => answered = true);
+            arrives(there, () => answered = true);
         });
 
         void Fail()

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Grid.Replication.Time;
 using Grid.Storage;
 
@@ -16,20 +17,18 @@ internal sealed partial class World
 
     private const long StepsMax = 500_000;
 
-    private static readonly PagePool SharedPages = new();
-
     private readonly PriorityQueue<Event, (long AtUs, long Order)> _events = new();
     private readonly SortedSet<int> _touched = [];
     private readonly Queue<string> _transcript = new();
-    private readonly bool _records;
     private long _order;
 
-    public World(ulong seed, SimPlan plan, SimRandom random, bool records = false)
+    public World(ulong seed, SimPlan plan, SimRandom random, PagePool pages, bool records = false)
     {
         Seed = seed;
         Plan = plan;
         Random = random;
-        _records = records;
+        Pages = pages;
+        Records = records;
         Store = new RecordStore(this);
         Oracles = [.. Enumerable.Range(0, plan.Shards).Select(shard => new Oracle(this, shard))];
         Directory = new SimSilo?[plan.Shards];
@@ -41,12 +40,15 @@ internal sealed partial class World
 
     public ulong Seed { get; }
 
+    /// <summary>True in a run that keeps a transcript.</summary>
+    public bool Records { get; }
+
     public SimPlan Plan { get; }
 
     public SimRandom Random { get; }
 
-    /// <summary>One pool for all runs: what a run gives back the next one takes.</summary>
-    public PagePool Pages { get; } = SharedPages;
+    /// <summary>What a run gives back the next one of the same thread takes.</summary>
+    public PagePool Pages { get; }
 
     public RecordStore Store { get; }
 
@@ -68,7 +70,7 @@ internal sealed partial class World
     /// <summary>True while things may go wrong by chance.</summary>
     public bool Chaos { get; set; } = true;
 
-    public Instant Now(SimSilo? silo) => new(NowMs, UnixEpochMs + NowMs + (silo?.ClockSkewMs ?? 0));
+    public Instant Now(SimSilo? silo) => new(silo?.MonotonicMs(NowMs) ?? NowMs, UnixEpochMs + NowMs + (silo?.ClockSkewMs ?? 0));
 
     /// <summary>Has something done later, on a silo's turn if one is given: never on a dead silo, later on a frozen one.</summary>
     public void After(long delayUs, SimSilo? silo, Action action) =>
@@ -110,18 +112,18 @@ internal sealed partial class World
         return done();
     }
 
-    public void Note(string what)
+    public void Note([InterpolatedStringHandlerArgument("")] ref NoteText what)
     {
-        if (!_records)
+        if (!Records)
             return;
-        _transcript.Enqueue($"{NowUs / 1000.0,10:F3}  {what}");
+        _transcript.Enqueue($"{NowUs / 1000.0,10:F3}  {what.Take()}");
         if (_transcript.Count > 400)
             _transcript.Dequeue();
     }
 
     public SimulationException Violation(string what) => new(
         $"{what}\nat {NowUs / 1000.0:F3} ms, step {Steps}, planted {Plan.Planted}/{Plan.Broken}; replay: GRID_SEED={Seed} dotnet test tests/Grid.Tests -c Release --filter FullyQualifiedName~Simulation"
-        + (_records ? "\n" + string.Join('\n', _transcript) : ""));
+        + (Records ? "\n" + string.Join('\n', _transcript) : ""));
 
     private void Step(in Event next)
     {

@@ -1,0 +1,148 @@
+using Grid.Formats.Buffers;
+using Grid.Replication.Primary;
+using Grid.Silo.Snapshots;
+using Microsoft.Extensions.Logging;
+using Orleans.Streams;
+
+namespace Grid.Silo.Grains;
+
+/// <content>Snapshots: to their cohort or to a file, and from there to members.</content>
+internal sealed partial class ShardGrain
+{
+    private SnapshotJob? _job;
+
+    void IPrimaryOutput.RequestSync() => syncs.Places.Request(_primary!, OnPlace(_primary!));
+
+    void IPrimaryOutput.ReleaseSync() => syncs.Places.Release(_primary!);
+
+    void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
+    {
+        instruments.CountRound(plan);
+        _job = new SnapshotJob(plan, new SnapshotJobSetting
+        {
+            Shard = _shard,
+            Epoch = _primary!.Epoch,
+            ChunkBytes = settings.Current.SnapshotChunkBytes,
+            StallTime = TimeSpan.FromMilliseconds(settings.Current.ReplicaTimeoutMs),
+            Pace = syncs.Pace,
+            Files = syncs.Files,
+            StreamOf = StreamFor,
+            OnTurn = OnTurn,
+            MemberFailed = (member, reason) =>
+            {
+                _primary?.OnLinkFailed(member.Silo, member.Attach, reason, Services.SiloClock.Now);
+                return true;
+            },
+        });
+        _ = plan.Transport == SyncTransport.Disk ? SaveSnapshotAsync(_job) : SendSnapshotAsync(_job);
+    }
+
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => _ = SendSavedAsync(_job!, saved, member);
+
+    void IPrimaryOutput.CancelSnapshot(long snapshotId)
+    {
+        if (_job is not { } job || job.Plan.SnapshotId != snapshotId)
+            return;
+        job.Cancel();
+        job.DeleteFile();
+        _job = null;
+    }
+
+    /// <summary>From any thread: the silo has a place for a sync of this reign.</summary>
+    private Action OnPlace(ShardPrimary reign) => () => Post(() =>
+    {
+        if (_primary == reign)
+            Run(static (primary, _, now) => primary.OnSyncPermitted(now), 0);
+        else
+            syncs.Places.Release(reign);
+    });
+
+    private IAsyncStream<PooledBuffer> StreamFor(SnapshotMember member) =>
+        member.DualChannel ? StreamsOf(member.Silo).Snapshots : StreamsOf(member.Silo).Commands;
+
+    private async Task SendSnapshotAsync(SnapshotJob job)
+    {
+        SnapshotOutcome? outcome = await CarryOutAsync(job, job.SendAsync);
+        await OnTurn(job.EndScan);
+        if (outcome is null)
+            FailMembers(job.Plan, "the snapshot was not sent to its end");
+        else
+            ReportSent(job.Plan);
+        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), job.Plan.SnapshotId);
+        if (_job == job)
+            _job = null;
+        job.Dispose();
+    }
+
+    private async Task SaveSnapshotAsync(SnapshotJob job)
+    {
+        SnapshotOutcome? outcome = await CarryOutAsync(job, job.SaveAsync);
+        await OnTurn(job.EndScan);
+        if (outcome is { } saved)
+        {
+            Run(static (primary, file, now) => primary.OnSnapshotSaved(file.SnapshotId, file.WireBytes, file.Entries, now), (job.Plan.SnapshotId, saved.WireBytes, saved.Entries));
+            return;
+        }
+
+        job.DeleteFile();
+        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), job.Plan.SnapshotId);
+    }
+
+    private async Task SendSavedAsync(SnapshotJob job, SavedSnapshot saved, SnapshotMember member)
+    {
+        try
+        {
+            if (await Task.Run(() => job.SendSavedAsync(saved, member)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding))
+                Run(static (primary, link, now) => primary.OnSnapshotSent(link.Silo, link.Attach, now), member);
+        }
+        catch (Exception failure)
+        {
+            if (failure is not OperationCanceledException)
+                LogSnapshotFailed(failure, _shard, job.Plan.SnapshotId);
+            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, "the snapshot was not sent to its end", now), member);
+        }
+    }
+
+    /// <summary>What the job came to; null when it was cancelled or failed.</summary>
+    private async Task<SnapshotOutcome?> CarryOutAsync(SnapshotJob job, Func<Task<SnapshotOutcome>> work)
+    {
+        try
+        {
+            SnapshotOutcome outcome = await Task.Run(work)
+                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
+            LogSnapshotTaken(_shard, job.Plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
+            return outcome;
+        }
+        catch (OperationCanceledException)
+        {
+            LogSnapshotCancelled(_shard, job.Plan.SnapshotId);
+        }
+        catch (Exception failure)
+        {
+            LogSnapshotFailed(failure, _shard, job.Plan.SnapshotId);
+        }
+
+        return null;
+    }
+
+    private void ReportSent(SnapshotPlan plan)
+    {
+        foreach (SnapshotMember member in plan.Members)
+            Run(static (primary, link, now) => primary.OnSnapshotSent(link.Silo, link.Attach, now), member);
+    }
+
+    private void FailMembers(SnapshotPlan plan, string reason)
+    {
+        foreach (SnapshotMember member in plan.Members)
+            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} taken: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, sent to {Members} members")]
+    private partial void LogSnapshotTaken(int shard, long snapshot, long entries, long rawBytes, long wireBytes, int members);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} was cancelled")]
+    private partial void LogSnapshotCancelled(int shard, long snapshot);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard}: snapshot {Snapshot:x} failed")]
+    private partial void LogSnapshotFailed(Exception failure, int shard, long snapshot);
+}

@@ -1,0 +1,120 @@
+using System.Runtime.CompilerServices;
+using Grid.Formats.Buffers;
+using Grid.Formats.Links;
+using Grid.Formats.Mutations;
+using Grid.Formats.Snapshots;
+using Grid.Replication.Links;
+using Grid.Replication.Primary;
+using Grid.Storage;
+
+namespace Grid.Silo.Snapshots;
+
+/// <summary>Runs something on the primary's turn, under the copy's gate.</summary>
+internal delegate Task<bool> OnTurn(Func<bool> step);
+
+/// <summary>
+/// Makes the payload of a snapshot: short slices of the scan on the primary's turns, checksum and compression off them,
+/// one slice ahead.
+/// </summary>
+/// <remarks>What runs ahead is bounded: one slice and one chunk.</remarks>
+internal sealed class SnapshotProducer : IDisposable
+{
+    // With cold caches an entry costs up to 1.5 us: a slice stays within 0.5 ms of the primary's time.
+    private const int SliceEntries = 256;
+    private const int SliceBytes = 256 << 10;
+
+    private readonly SnapshotPlan _plan;
+    private readonly int _shard;
+    private readonly OnTurn _onTurn;
+    private readonly SnapshotPayloadEncoder _encoder;
+    private readonly SnapshotWriter _writer;
+    private readonly SliceSink _sink;
+    private PooledBuffer _slice = PooledBuffer.Rent(SliceBytes + 4096);
+
+    public SnapshotProducer(SnapshotPlan plan, int shard, int chunkBytes, OnTurn onTurn)
+    {
+        _plan = plan;
+        _shard = shard;
+        _onTurn = onTurn;
+        _encoder = new SnapshotPayloadEncoder(
+            plan.Announcement.Compressed ? SnapshotCodec.Lz4 : SnapshotCodec.None, plan.Checksums, chunkBytes, headRoom: LinkItem.HeadLength);
+        _writer = new SnapshotWriter(_slice);
+        _sink = new SliceSink(_writer);
+    }
+
+    /// <summary>Entries so far.</summary>
+    public long Entries => _writer.Entries;
+
+    /// <summary>Bytes so far, uncompressed.</summary>
+    public long RawBytes => _encoder.RawBytes;
+
+    /// <summary>Bytes so far, as they travel.</summary>
+    public long WireBytes => _encoder.WireBytes;
+
+    /// <summary>
+    /// The payload in chunks, each behind room for an item's head; the caller gets each chunk's reference.
+    /// </summary>
+    public async IAsyncEnumerable<PooledBuffer> ProduceAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        Begin();
+        Task<bool> scanning = _onTurn(ScanSlice);
+        try
+        {
+            for (bool more = true; more; cancellation.ThrowIfCancellationRequested())
+            {
+                more = await scanning;
+                PooledBuffer slice = _slice;
+                if (more)
+                {
+                    _slice = PooledBuffer.Rent(SliceBytes + 4096);
+                    scanning = _onTurn(ScanSlice);
+                }
+
+                _encoder.Write(slice.Span);
+                slice.Release();
+                if (!more)
+                    _encoder.Finish();
+                while (_encoder.TryTakeChunk(out PooledBuffer? chunk))
+                    yield return chunk;
+            }
+        }
+        finally
+        {
+            // The scan is not freed under a slice that is still to run.
+            await ((Task)scanning).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Gives the encoder's memory back.</summary>
+    public void Dispose() => _encoder.Dispose();
+
+    private void Begin()
+    {
+        SyncAnnouncement announcement = _plan.Announcement;
+        _writer.Begin(new SnapshotMetadata
+        {
+            Shard = _shard,
+            Lineage = announcement.Lineage.ToString("N"),
+            BasePosition = new LogPosition(_plan.BaseEpoch, announcement.BaseOffset),
+            History = announcement.History,
+        });
+    }
+
+    /// <summary>One slice of the scan, in the primary's turn.</summary>
+    private bool ScanSlice()
+    {
+        _writer.Redirect(_slice);
+        bool more = _plan.Scan.Next(_sink, SliceEntries, SliceBytes);
+        if (!more)
+            _writer.End();
+        return more;
+    }
+
+    private sealed class SliceSink(SnapshotWriter writer) : ISnapshotSink
+    {
+        public void OnKeyspace(int id, string name) => writer.BeginKeyspace(id, name);
+
+        public void OnEntry(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiryUnixMs, ulong version) =>
+            writer.WriteEntry(key, value, expiryUnixMs, version);
+    }
+}

@@ -1,0 +1,7 @@
+namespace Grid.Silo.Snapshots;
+
+/// <summary>What all syncs of a silo share.</summary>
+/// <param name="Places">How many there are at a time.</param>
+/// <param name="Pace">How much they send.</param>
+/// <param name="Files">Where they write.</param>
+internal sealed record SyncServices(SyncPlaces Places, SyncPace Pace, SnapshotFiles Files);
