@@ -142,8 +142,12 @@ public sealed partial class ShardPrimary
             OnMemberLeft(link);
     }
 
-    /// <summary>True for a copy without which the shard has all the in-sync copies wanted.</summary>
-    private bool IsSurplus(CopyName copy) => MembersSure() >= _options.Replicas && !IsRequired(copy);
+    /// <summary>
+    /// True for a copy without which the shard has all the in-sync copies wanted. A silo holds one copy of a shard: a new one
+    /// on a member's silo says that the member's copy is gone, and is to take its place.
+    /// </summary>
+    private bool IsSurplus(CopyName copy) =>
+        MembersSure() >= _options.Replicas && !IsRequired(copy) && !Array.Exists(_required, member => member.Silo == copy.Silo);
 
     /// <summary>Only copies that the record may name need to be remembered as lost.</summary>
     private void ForgetLostCopies()

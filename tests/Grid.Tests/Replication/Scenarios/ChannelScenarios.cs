@@ -91,14 +91,19 @@ public sealed class ChannelScenarios
         stage.Ends();
     }
 
-    [Fact]
-    public void A_dropped_copy_gets_a_full_sync_once_the_record_has_let_it_go()
+    [Theory]
+    [InlineData("one-replica", 1)]
+    [InlineData("two-wanted", 2)]
+    public void A_dropped_copy_gets_a_full_sync_once_the_record_has_let_it_go(string variant, int replicas)
     {
-        using Stage stage = InSync(out StageSilo b);
+        using Stage stage = InSync(out StageSilo b, replicas);
         stage.DropCopy("b");
+        StageCall write = stage.Set("does not wait for the copy that is gone");
+        stage.Run(Stage.TickMs);
+        Assert.NotNull(write.Answer);
         stage.UntilInSync("b");
         Assert.Equal(2, b.Loads);
-        stage.Ends();
+        stage.Ends(variant);
     }
 
     [Fact]
@@ -145,9 +150,9 @@ public sealed class ChannelScenarios
         return stage;
     }
 
-    private static Stage InSync(out StageSilo b)
+    private static Stage InSync(out StageSilo b, int replicas = 2)
     {
-        Stage stage = new();
+        Stage stage = new(new StageSettings { Primary = new PrimaryOptions { Replicas = replicas, ReplicaTimeoutMs = 1000, HeartbeatMs = 200 } });
         stage.Write(8);
         b = stage.Join("b");
         stage.UntilInSync("b");
