@@ -44,6 +44,8 @@ public static class GridSiloExtensions
         services.AddSingleton<CopyHost>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton<ReplicationInstruments>();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();

@@ -58,7 +58,7 @@ public sealed partial class ShardPrimary
         if (snapshot.IsOnDisk)
         {
             foreach (PrimaryLink link in MembersOf(snapshotId))
-                EndLink(link, "its snapshot could not be written", now);
+                EndLink(link, LinkEndReason.SnapshotLost, "its snapshot could not be written", now);
         }
 
         CloseWindowWhenDue(now);
@@ -193,6 +193,6 @@ public sealed partial class ShardPrimary
         _output.Report(PrimaryEvent.SnapshotGivenUp, _copy.Name.Silo, $"it keeps {scan.KeptBytes} bytes of entries written meanwhile, more than {_options.SnapshotKeptBytesMax}");
         snapshot.Scan = null;
         foreach (PrimaryLink link in MembersOf(snapshot))
-            EndLink(link, "its snapshot was given up", now);
+            EndLink(link, LinkEndReason.SnapshotLost, "its snapshot was given up", now);
     }
 }
