@@ -16,8 +16,8 @@ namespace Grid.Formats.Vcs;
 /// </para>
 /// <para>
 /// When the sink throws, the frame has a hole: the writer stays failed, and every further call but <see cref="Reset"/> and
-/// <see cref="Dispose"/> throws <see cref="InvalidOperationException"/>. Nothing is allocated per call. Not
-/// thread-safe.
+/// <see cref="Dispose"/> throws <see cref="InvalidOperationException"/>. Nothing is allocated per call.
+/// Not thread-safe.
 /// </para>
 /// </remarks>
 public sealed class VcsFrameWriter : IDisposable
