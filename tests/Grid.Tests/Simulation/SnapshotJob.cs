@@ -83,7 +83,7 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
     void ISnapshotSink.OnEntry(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiryUnixMs, ulong version) =>
         _writer.WriteEntry(key, value, expiryUnixMs, version);
 
-    private void Next() => _world.After(_world.Random.Between(100, 4000), _primary.Silo, Slice);
+    private void Next() => _world.After(_world.Random.Between(100, 1000 * _world.Plan.SliceMsMax), _primary.Silo, Slice);
 
     private void Slice()
     {
