@@ -77,6 +77,9 @@ internal sealed record SimPlan
     /// <summary>Share of silos whose primaries are set otherwise than the rest.</summary>
     public double OddSilo { get; init; }
 
+    /// <summary>The mistake whose weather this is, if it is one's.</summary>
+    public string Weather { get; init; } = "";
+
     /// <summary>Mistakes made on purpose, which the simulation must find.</summary>
     public PlantedBug Planted { get; init; }
 

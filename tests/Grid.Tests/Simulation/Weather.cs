@@ -9,7 +9,9 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 internal static class Weather
 {
-    public static SimPlan For(string mistake, SimPlan plan) => mistake switch
+    public static SimPlan For(string mistake, SimPlan plan) => Choose(mistake, plan) with { Weather = mistake };
+
+    private static SimPlan Choose(string mistake, SimPlan plan) => mistake switch
     {
         nameof(PlantedBug.IgnoresHigherEpoch) or nameof(RuntimeBug.HidesHigherEpoch) => Coups(plan),
         nameof(PlantedBug.SyncsNamedMember) or nameof(PlantedBug.CutsAppliedData) => plan with { NemesisMs = 200, ChaosMs = 6000 },
