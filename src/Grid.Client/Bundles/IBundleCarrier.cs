@@ -17,7 +17,7 @@ internal interface IBundleCarrier
 internal sealed record BundleSettings(int UnderWayMax)
 {
     /// <summary>The part of the client's options.</summary>
-    public static BundleSettings From(GridClientOptions options) => new(int.Parse(Environment.GetEnvironmentVariable("GRIDK") ?? options.BundlesInFlightMax.ToString()));
+    public static BundleSettings From(GridClientOptions options) => new(options.BundlesInFlightMax);
 
     /// <summary>Bytes from which a batch is a call of its own, so that it holds up nobody else's transfer.</summary>
     public const int LargeBatchBytes = 128 * 1024;

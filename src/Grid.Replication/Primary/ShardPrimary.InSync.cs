@@ -39,7 +39,7 @@ public sealed partial class ShardPrimary
             return;
         _alive = [.. alive];
         foreach (PrimaryLink link in _links.Values.Where(link => !_alive.Contains(link.Silo)).ToArray())
-            EndLink(link, "its silo is dead", now);
+            EndLink(link, LinkEndReason.SiloDead, "its silo is dead", now);
         ForgetDeadSilos();
         UpdateInSync(now);
         AskForReplicas(now);

@@ -35,6 +35,13 @@ public sealed partial class ShardPrimary
         return true;
     }
 
+    /// <summary>Under the lease nothing is committed anywhere else: this copy is as new as the shard.</summary>
+    private void NoteFreshness(Instant now)
+    {
+        if (HoldsLease(now))
+            _copy.FreshAtMs = now.MonotonicMs;
+    }
+
     /// <summary>Asks in good time whoever has to grant, and those who are about to join.</summary>
     private void RenewLease(Instant now)
     {

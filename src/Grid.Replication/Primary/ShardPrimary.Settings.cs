@@ -44,6 +44,6 @@ public sealed partial class ShardPrimary
         if (link.Phase != LinkPhase.Online || fits || Plants(PlantedBug.KeepsOldAgreement))
             return;
         _askedAtMs.Remove(link.Silo);
-        EndLink(link, "compression was changed: it goes on by partial resync", now);
+        EndLink(link, LinkEndReason.SettingsChanged, "compression was changed: it goes on by partial resync", now);
     }
 }

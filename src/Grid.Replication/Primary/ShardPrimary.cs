@@ -88,9 +88,11 @@ public sealed partial class ShardPrimary
         if (Plants(PlantedBug.DropsAdoptedTail))
             _copy.CutTail(Math.Max(_copy.Applied, _copy.CommittedSeen));
         _committed = Math.Min(Plants(PlantedBug.CommitsAdoptedTail) ? LogEnd : _copy.CommittedSeen, LogEnd);
+
+        // Local reads stop before what is not committed shows.
+        _copy.FreshAtMs = long.MinValue;
         _copy.ApplyUpTo(_copy.Log.EndOffset);
         _copy.CommittedSeen = _committed;
-        _copy.FreshAtMs = long.MinValue;
         _copy.Observe(_epoch, _record.Version);
         _copy.Lineage = _record.Lineage;
         RestoreKeyspaces();
@@ -114,6 +116,7 @@ public sealed partial class ShardPrimary
             ForgiveSilence(now);
         _tickedAtMs = now.MonotonicMs;
         RenewLease(now);
+        NoteFreshness(now);
         EndSilentLinks(now);
         EndLinksThatPinTooMuch(now);
         CloseWindowWhenDue(now);

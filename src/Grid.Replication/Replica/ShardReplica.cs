@@ -272,9 +272,9 @@ public sealed partial class ShardReplica : IDisposable
         _attachAtMs = now.MonotonicMs + (pause / 2) + (long)(pause * _entropy.NextFraction() / 2);
     }
 
-    private void Reattach(string reason, Instant now)
+    private void Reattach(ReplicaEvent kind, string reason, Instant now)
     {
-        _output.Report(ReplicaEvent.Gap, reason);
+        _output.Report(kind, reason);
         DropLoad(reason);
         DetachAndRetry(now);
     }

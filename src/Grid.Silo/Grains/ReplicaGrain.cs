@@ -1,4 +1,5 @@
 using Grid.Formats.Buffers;
+using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
@@ -25,7 +26,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, GridSettings settings, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, ReplicationInstruments instruments, GridSettings settings, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -47,6 +48,10 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
         _turns = TaskScheduler.Current;
         settings.Changed += OnSettingsChanged;
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+
+        // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
+        if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
+            Take(epoch: 0);
         return Task.CompletedTask;
     }
 

@@ -104,6 +104,19 @@ public sealed class PrimaryLinkTests
     }
 
     [Fact]
+    public void A_new_copy_on_a_members_silo_is_no_surplus_but_takes_the_members_place()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1 }).With("b");
+        CopyName gone = rig.CopyOn("b");
+        Ticket write = rig.Do(Op.Set("k"));
+        Assert.Equal(AttachAnswer.Accepted, rig.Attach("b", change: request => request with { Copy = new CopyName("b", Guid.NewGuid()), Complete = false, LogEnd = 0, History = [], Lineage = Guid.Empty }));
+        rig.Wait(50, "b");
+        Assert.DoesNotContain(gone, rig.Writing!.InSync);
+        rig.RecordLands();
+        Assert.False(write.IsWaiting);
+    }
+
+    [Fact]
     public void A_silent_replica_loses_its_link_and_an_answering_one_does_not()
     {
         PrimaryRig rig = new PrimaryRig().With("b", "c");
