@@ -105,6 +105,8 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
             chunk.Release();
         }
 
+        foreach (PieceStream stream in _streams.Values)
+            stream.StillThere();
         if (more)
             Next();
         else if (Plan.Transport == SyncTransport.Disk)
