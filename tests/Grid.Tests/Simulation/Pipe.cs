@@ -39,7 +39,11 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
     private void ComeLate(byte[] item)
     {
         if (world.Find(target) is { } silo)
-            world.After(world.Random.Below(150_000), silo, () => silo.Slot(shard).OnItem(item, isSnapshot));
+            world.After(world.Random.Below(150_000), silo, () =>
+            {
+                if (!IsHeldBack(silo))
+                    silo.Slot(shard).OnItem(item, isSnapshot);
+            });
     }
 
     /// <summary>A replica that keeps as much as it may takes nothing from its command stream.</summary>
