@@ -6,6 +6,7 @@ using Grid.Silo.Copies;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
+using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Placement;
@@ -25,7 +26,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings, BackgroundThreads background, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings, BackgroundThreads background, PagePool pages, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -197,7 +198,12 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
         Run((replica, now) => piece = replica.BeginSnapshotItem(item.Span, now));
         if (piece is null)
             return;
-        await background.RunAsync(() => piece.Load(item.Span));
+        await background.RunAsync(() =>
+        {
+            // A load takes new memory all the time: large pages of it, ahead of need, cost the least.
+            pages.Prepare();
+            piece.Load(item.Span);
+        });
         Run((replica, now) => replica.EndPiece(piece, now));
 
         // Where another replica has taken this one's place, or none has.
