@@ -1,4 +1,6 @@
+using Grid.Client.Bundles;
 using Grid.Client.Hosting;
+using Grid.Client.Local;
 using Grid.Client.Keyspaces;
 using Grid.Client.Pipelines;
 using Grid.Client.Serialization;
@@ -56,9 +58,12 @@ public static class GridClientExtensions
     private static GridClient Make(IServiceProvider provider)
     {
         GridClientOptions options = provider.GetRequiredService<IOptions<GridClientOptions>>().Value;
-        OrleansTransport transport = new(provider.GetRequiredService<IGrainFactory>());
         TimeProvider time = provider.GetService<TimeProvider>() ?? TimeProvider.System;
-        OperationDispatcher dispatcher = new(options, transport, transport, time, ThreadPoolWorkQueue.Instance, new Random());
-        return new GridClient(dispatcher, options.Serializer ?? new OrleansGridSerializer(provider.GetRequiredService<Serializer>()));
+        IWorkQueue work = ThreadPoolWorkQueue.Instance;
+        IGridTransport transport = provider.GetService<IGridTransport>()
+            ?? new FrontTransport(provider.GetRequiredService<IGrainFactory>(), BundleSettings.From(options), work, time);
+        OperationDispatcher dispatcher = new(
+            options, transport, transport, time, work, new Random(), localCopies: provider.GetService<ILocalCopies>());
+        return new GridClient(dispatcher, options.Serializer ?? new OrleansGridSerializer(provider.GetRequiredService<Serializer>()), transport);
     }
 }

@@ -13,6 +13,12 @@ public sealed class GridClientOptions
     public ReadMode ReadMode { get; set; } = ReadMode.Linearizable;
 
     /// <summary>
+    /// How old the state that a read by <see cref="ReadMode.Local"/> shows may be. Default 1 s, about twice what a replica that
+    /// follows a quiet primary reaches; 1 ms to 1 day.
+    /// </summary>
+    public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// Batches of one shard that may be under way at a time. Default 4; 1 to 64. What arrives meanwhile waits and goes
     /// out as one batch.
     /// </summary>
@@ -23,6 +29,12 @@ public sealed class GridClientOptions
     /// Smaller ones wait for that answer and gather more: a call costs as much as many operations.
     /// </summary>
     public int BatchOperationsMin { get; set; } = 8;
+
+    /// <summary>
+    /// Calls to one silo that may be under way at a time, each with a batch of every shard that has one ready. Default 2;
+    /// 0 to 16. With 0 every batch is a grain call of its own.
+    /// </summary>
+    public int BundlesInFlightMax { get; set; } = 2;
 
     /// <summary>Operations in one batch. Default 1,024; 1 to 100,000.</summary>
     public int BatchOperationsMax { get; set; } = 1024;

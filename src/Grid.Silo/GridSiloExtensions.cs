@@ -1,6 +1,9 @@
 using System.Net;
 using Grid.Client;
+using Grid.Client.Local;
+using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Hosting;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
@@ -41,6 +44,8 @@ public static class GridSiloExtensions
         services.AddSingleton<CopyHost>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton<ReplicationInstruments>();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();
@@ -58,6 +63,17 @@ public static class GridSiloExtensions
         services.AddSingleton<IGridSiloServiceClient, GridSiloServiceClient>();
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
         services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
+
+        services.AddSingleton<LocalReadCounters>();
+        services.AddSingleton<ILocalCopies, LocalCopies>();
+        services.AddSingleton<LocalShards>();
+        services.AddSingleton(static sp => new FrontCalls(TimeProvider.System));
+        services.AddSingleton<SiloFront>();
+        services.AddSingleton<SiloTransport>();
+        services.AddSingleton<IGridTransport>(static sp => sp.GetRequiredService<SiloTransport>());
+        services.AddSingleton<ReignMap>();
+        services.AddSingleton<AcknowledgementSender>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ReignMap>());
 
         services.AddGridClient();
         builder.AddGridStreams(GridConstants.StreamProvider);

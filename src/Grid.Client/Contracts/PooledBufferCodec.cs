@@ -13,7 +13,9 @@ namespace Grid.Client.Contracts;
 /// </summary>
 /// <remarks>
 /// There is no reference tracking: the same buffer sent twice travels twice, and no table of objects is kept. A buffer
-/// that was handed over (<see cref="PooledBuffer.HandOver"/>) loses its sender's reference once its bytes are written.
+/// that was handed over (<see cref="PooledBuffer.HandOver"/>) loses its sender's reference once its bytes are written; so does
+/// one that was received and is passed on, by a gateway or a silo that is not the one meant: a receiver that sends a buffer on
+/// gives its reference away with it.
 /// </remarks>
 [RegisterSerializer]
 public sealed class PooledBufferCodec : IFieldCodec<PooledBuffer>
@@ -37,8 +39,7 @@ public sealed class PooledBufferCodec : IFieldCodec<PooledBuffer>
         ReadOnlySpan<byte> bytes = value.Span;
         writer.WriteVarUInt32((uint)bytes.Length);
         writer.Write(bytes);
-        if (value.IsHandedOver)
-            value.Release();
+        EndIfGivenAway(value);
     }
 
     /// <inheritdoc/>
@@ -54,6 +55,13 @@ public sealed class PooledBufferCodec : IFieldCodec<PooledBuffer>
         PooledBuffer buffer = PooledBuffer.RentReceived(checked((int)length));
         reader.ReadBytes(buffer.WritableSpan);
         return buffer;
+    }
+
+    /// <summary>Ends the reference of a buffer whose sender does not come back to it.</summary>
+    internal static void EndIfGivenAway(PooledBuffer written)
+    {
+        if (written.IsHandedOver || written.IsReceived)
+            written.Release();
     }
 }
 

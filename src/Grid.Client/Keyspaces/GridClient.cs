@@ -3,7 +3,7 @@ using Grid.Client.Pipelines;
 namespace Grid.Client.Keyspaces;
 
 /// <summary>The grid over one dispatcher.</summary>
-internal sealed class GridClient(OperationDispatcher dispatcher, IGridSerializer serializer) : IGrid, IAsyncDisposable
+internal sealed class GridClient(OperationDispatcher dispatcher, IGridSerializer serializer, IDisposable? transport = null) : IGrid, IAsyncDisposable
 {
     public IKeyspace GetKeyspace(string name, KeyspaceOptions? options = null) => new Keyspace(new KeyspaceCalls(dispatcher, name, options));
 
@@ -14,5 +14,9 @@ internal sealed class GridClient(OperationDispatcher dispatcher, IGridSerializer
         return new TypedKeyspace<TKey, TValue>(calls, new Keyspace(calls), options?.Serializer ?? serializer);
     }
 
-    public ValueTask DisposeAsync() => dispatcher.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await dispatcher.DisposeAsync();
+        transport?.Dispose();
+    }
 }

@@ -15,6 +15,9 @@ internal interface IShardTransport
     ValueTask<PooledBuffer> ExecuteAsync(int shard, PooledBuffer request);
 }
 
+/// <summary>All that a client needs of a cluster. A silo has one of its own, which knows the shards in its process.</summary>
+internal interface IGridTransport : IShardTransport, IClusterInfoSource, IDisposable;
+
 /// <summary>Where the pipelines' work is done: the thread pool, or, in tests and simulation, one step at a time.</summary>
 internal interface IWorkQueue
 {

@@ -67,6 +67,13 @@ public readonly record struct RequestHeader(
         BinaryPrimitives.WriteInt32LittleEndian(head[40..], timeoutMs);
     }
 
+    /// <summary>Reads the shard that a blob is for, and nothing else of it; false if it is too short.</summary>
+    public static bool TryReadShard(ReadOnlySpan<byte> blob, out int shard)
+    {
+        shard = blob.Length < Length ? -1 : BinaryPrimitives.ReadInt32LittleEndian(blob[4..]);
+        return shard >= 0;
+    }
+
     /// <summary>Reads the head and the number of operations.</summary>
     /// <exception cref="MalformedException">Too short, of another version, or with a field out of its range.</exception>
     public static RequestHeader Read(ReadOnlySpan<byte> blob, out int operations)

@@ -23,7 +23,7 @@ internal static class BenchVerb
         Option<double> warmUp = new("--warm-up") { Description = "Seconds of load before it.", DefaultValueFactory = _ => defaults.WarmUp.TotalSeconds };
         Option<bool> noPreload = new("--no-preload") { Description = "Do not write every key once first." };
         Option<Durability?> durability = new("--durability") { Description = "Replicated (default) or Primary." };
-        Option<ReadMode?> readMode = new("--read-mode") { Description = "Linearizable (default) or Primary." };
+        Option<ReadMode?> readMode = new("--read-mode") { Description = "Linearizable (default), Primary or Local; outside of the silos Local is Linearizable." };
         Option<string> keyspace = new("--keyspace", "-k") { Description = "The keyspace that is written to.", DefaultValueFactory = _ => defaults.Keyspace };
         Option<int> seed = new("--seed") { Description = "Seed of keys, sizes and operations.", DefaultValueFactory = _ => defaults.Seed };
         Option<bool> json = new("--json") { Description = "Answer as JSON." };
@@ -33,6 +33,7 @@ internal static class BenchVerb
         bench.Add(StorageBenchVerb.Create());
         bench.Add(StreamsBenchVerb.Create());
         bench.Add(SyncBenchVerb.Create());
+        bench.Add(LocalBenchVerb.Create());
         bench.SetAction(async (parsed, cancellation) =>
         {
             (int least, int most) = ParseSize(parsed.GetValue(size)!);

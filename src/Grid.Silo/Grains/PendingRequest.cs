@@ -3,16 +3,38 @@ using Grid.Formats.Buffers;
 
 namespace Grid.Silo.Grains;
 
-/// <summary>A request that waits for its reply: the token that goes through the state machine.</summary>
-internal sealed class PendingRequest : IValueTaskSource<PooledBuffer>
+/// <summary>A request that waits for its reply: the token that goes through the state machine. It is answered once; later answers are dropped.</summary>
+internal abstract class ReplyToken
 {
-    private ManualResetValueTaskSourceCore<PooledBuffer> _source;
+    private int _answered;
+
+    /// <summary>Lets the reply go to the caller, whose it is from now on. Nothing of the caller's runs right here.</summary>
+    public void Complete(PooledBuffer reply)
+    {
+        if (Interlocked.Exchange(ref _answered, 1) == 0)
+            Answer(reply.HandOver());
+        else
+            reply.Release();
+    }
+
+    /// <summary>The state machine has executed the request, or put it in its order; its reply may have to wait.</summary>
+    public virtual void OnExecuted()
+    {
+        // Only who waits for several requests wants to know.
+    }
+
+    /// <summary>Takes the one reply.</summary>
+    protected abstract void Answer(PooledBuffer reply);
+}
+
+/// <summary>A request by a call of its own.</summary>
+/// <param name="elsewhere">True when whoever waits has no scheduler of its own on which it goes on, so that it must go on elsewhere.</param>
+internal sealed class PendingRequest(bool elsewhere) : ReplyToken, IValueTaskSource<PooledBuffer>
+{
+    private ManualResetValueTaskSourceCore<PooledBuffer> _source = new() { RunContinuationsAsynchronously = elsewhere };
 
     /// <summary>The reply, once it is there.</summary>
     public ValueTask<PooledBuffer> Task => new(this, _source.Version);
-
-    /// <summary>Lets the reply go to the caller, whose it is from now on.</summary>
-    public void Complete(PooledBuffer reply) => _source.SetResult(reply.HandOver());
 
     PooledBuffer IValueTaskSource<PooledBuffer>.GetResult(short token) => _source.GetResult(token);
 
@@ -20,4 +42,6 @@ internal sealed class PendingRequest : IValueTaskSource<PooledBuffer>
 
     void IValueTaskSource<PooledBuffer>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
+
+    protected override void Answer(PooledBuffer reply) => _source.SetResult(reply);
 }

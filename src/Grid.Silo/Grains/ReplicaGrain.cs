@@ -1,8 +1,10 @@
 using Grid.Formats.Buffers;
+using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
@@ -26,7 +28,14 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings, BackgroundThreads background, PagePool pages, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(
+    CopyHost host,
+    AcknowledgementSender acknowledgements,
+    ReplicationInstruments instruments,
+    GridSettings settings,
+    BackgroundThreads background,
+    PagePool pages,
+    ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -48,6 +57,10 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
         _turns = TaskScheduler.Current;
         settings.Changed += OnSettingsChanged;
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+
+        // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
+        if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
+            Take(epoch: 0);
         return Task.CompletedTask;
     }
 
@@ -69,7 +82,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
     /// <inheritdoc/>
     public Task FollowAsync(long epoch, long endedAttach)
     {
-        Take();
+        Take(epoch);
         Run((replica, now) =>
         {
             replica.OnNewEpoch(epoch, now);
@@ -91,7 +104,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
     }
 
     /// <summary>Takes the silo's copy of the shard, unless a primary reigns on it or this grain has it already.</summary>
-    private void Take()
+    private void Take(long epoch)
     {
         HostedCopy hosted = host.GetOrCreate(_shard);
         if (_replica is { } replica && _hosted == hosted && !hosted.IsFreed && hosted.Use(copy => copy == replica.Copy && copy.IsOwnedBy(replica.OwnerToken)))
@@ -99,8 +112,15 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
         LetGo();
         hosted.Use(copy =>
         {
-            if (hosted.IsFreed || hosted.Primary is { IsDown: false })
+            if (hosted.IsFreed)
                 return false;
+            if (hosted.Primary is { IsDown: false })
+            {
+                // A deposed primary that does not know it yet: it steps down at its next turn, and the copy is free to follow.
+                copy.Observe(epoch, 0);
+                return false;
+            }
+
             hosted.Replica?.Dispose();
             _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), settings.Current.ToReplicaOptions(), SiloEntropy.Instance, this);
             _hosted = hosted;
@@ -141,7 +161,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, GridSettings settings,
         if (_acknowledgement is { } acknowledgement)
         {
             _acknowledgement = null;
-            _ = _primary!.AcknowledgeAsync(AcknowledgeCall.From(acknowledgement));
+            acknowledgements.Send(AcknowledgeCall.From(acknowledgement));
         }
 
         if (!replica.IsSaturated)

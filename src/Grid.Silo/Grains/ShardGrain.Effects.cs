@@ -30,7 +30,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             _ = ReportSentLaterAsync(sending, silo, attach);
     }
 
-    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((PendingRequest)token).Complete(reply);
+    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((ReplyToken)token).Complete(reply);
 
     void IPrimaryOutput.WriteRecord(ShardRecord record) => _ = WriteRecordAsync(record);
 
@@ -52,7 +52,13 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.StepDown(string reason) => _downReason = reason;
 
-    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => LogEvent(_shard, what, silo, details);
+    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
+    {
+        instruments.Count(what);
+        LogEvent(_shard, what, silo, details);
+    }
+
+    void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
 
     /// <summary>From any thread: a copy granted the lease.</summary>
     private void OnGranted(CopyName copy, long number) => Post(() =>
@@ -76,6 +82,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         if (_downReason is null || _primary is null)
             return;
         LogSteppedDown(_shard, _primary.Epoch, _downReason);
+        CloseInbox(_downReason);
         if (_hosted?.Primary == _primary)
             _hosted!.Primary = null;
         _primary = null;

@@ -18,6 +18,7 @@ internal sealed partial class ShardGrain
 
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
     {
+        instruments.CountRound(plan);
         _job = new SnapshotJob(plan, new SnapshotJobSetting
         {
             Shard = _shard,

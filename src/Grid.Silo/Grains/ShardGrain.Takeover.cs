@@ -131,6 +131,7 @@ internal sealed partial class ShardGrain
 
         _membershipSeen = membership.Current.Version;
         Run(static (primary, alive, now) => primary.Start(alive, now), membership.Current.Active);
+        OpenInbox();
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard} cannot be taken over")]

@@ -5,6 +5,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
@@ -29,11 +30,13 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-shard"), ShardPlacement, Reentrant, KeepAlive, Immovable]
 internal sealed partial class ShardGrain(
     CopyHost host,
+    LocalShards shards,
     ShardRecordStore records,
     ShardPolls polls,
     SiloMembership membership,
     SyncServices syncs,
     LeaseRenewals leases,
+    ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable
@@ -78,7 +81,7 @@ internal sealed partial class ShardGrain(
     {
         if (_primary is null)
             return ExecuteOnceReigningAsync(request);
-        PendingRequest pending = new();
+        PendingRequest pending = new(elsewhere: false);
         Run(static (primary, call, now) => primary.Execute(call.Pending, call.Request, now), (Pending: pending, Request: request), flush: true);
         request.ReleaseReceived();
         return pending.Task;

@@ -1,8 +1,11 @@
+using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
+using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
 using Grid.Silo.Placement;
 using Grid.Storage;
@@ -20,6 +23,9 @@ internal sealed class GridSiloService(
     Orleans.Runtime.Silo silo,
     ILoggerFactory loggers,
     CopyHost host,
+    LocalShards shards,
+    SiloFront front,
+    SiloTransport transport,
     IGrainFactory grains,
     DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
 {
@@ -27,6 +33,27 @@ internal sealed class GridSiloService(
     private const int DigestSliceBytes = 1 << 20;
 
     public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
+
+    public ValueTask<int[]> GetReignsAsync() => new(shards.Shards());
+
+    /// <summary>What does not belong here is passed on by plain calls, so that it cannot go in circles.</summary>
+    public ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle) => front.ExecuteAsync(bundle, transport.Plain);
+
+    public ValueTask<BatchBundle> CollectAsync(long ticket) => front.CollectAsync(ticket);
+
+    /// <summary>An acknowledgement for a primary that has left follows it as a grain call.</summary>
+    public ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements)
+    {
+        foreach (AcknowledgeCall acknowledgement in acknowledgements)
+        {
+            if (shards.Find(acknowledgement.Shard) is { } inbox)
+                inbox.Post(new ShardWork(null, null, acknowledgement));
+            else
+                _ = grains.GetGrain<IShardReplicationGrain>(acknowledgement.Shard).AcknowledgeAsync(acknowledgement);
+        }
+
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>The same answer for this silo itself.</summary>
     public static CopyPoll Poll(CopyHost host, int shard)
@@ -53,7 +80,7 @@ internal sealed class GridSiloService(
         {
             copies.Add(hosted.Use(copy => StatusOf(hosted, copy)));
             if (hosted.Primary is { IsDown: false } primary)
-                primaries.Add(hosted.Use(_ => new PrimaryView(hosted.Shard, primary.Epoch, primary.LogEnd, primary.Committed, [.. primary.Record.InSync.Select(copy => copy.Silo)])));
+                primaries.Add(hosted.Use(_ => ViewOf(hosted.Shard, primary)));
         }
 
         return new(new SiloCopies { Copies = copies, Primaries = primaries });
@@ -105,6 +132,30 @@ internal sealed class GridSiloService(
     public ValueTask<DevelopmentValue> ReadDevelopmentAsync(string key) => new(development.Read(key));
 
     public ValueTask<long> WriteDevelopmentAsync(string key, byte[]? value, long tag) => new(development.Write(key, value, tag));
+
+    private static PrimaryView ViewOf(int shard, ShardPrimary primary) => new(
+        shard,
+        primary.Epoch,
+        primary.LogEnd,
+        primary.Committed,
+        [.. primary.Record.InSync.Select(copy => copy.Silo)],
+        [.. primary.ViewLinks().Select(StatusOf)],
+        primary.LastWindow,
+        [.. primary.Laggards]);
+
+    private static LinkStatus StatusOf(LinkView link) => new()
+    {
+        Silo = link.Silo,
+        Phase = link.Phase.ToString(),
+        DualChannel = link.DualChannel,
+        Codec = link.Packed ? "lz4" : "plain",
+        RawBytes = link.RawBytes,
+        WireBytes = link.WireBytes,
+        BackingOff = link.BackingOff,
+        PinnedBytes = link.PinnedBytes,
+        PinBudgetBytes = link.PinBudgetBytes,
+        KeptBytes = link.KeptBytes,
+    };
 
     private static CopyStatus StatusOf(HostedCopy hosted, ShardCopy copy)
     {

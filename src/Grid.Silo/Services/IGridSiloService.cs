@@ -1,8 +1,10 @@
+using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Replication.Records;
 using Grid.Replication.Takeover;
+using Grid.Silo.Grains;
 using Orleans.Services;
 
 namespace Grid.Silo.Services;
@@ -18,6 +20,22 @@ internal interface IGridSiloService : IGrainService
     /// <summary>Asks copies of the silo for leases; tells of each whether it grants.</summary>
     [Alias("Grant")]
     ValueTask<bool[]> GrantAsync(LeaseCall[] requests);
+
+    /// <summary>The shards whose primaries are on the silo.</summary>
+    [Alias("GetReigns")]
+    ValueTask<int[]> GetReignsAsync();
+
+    /// <summary>As <see cref="IFrontGrain.ExecuteAsync"/>, for other silos.</summary>
+    [Alias("Execute")]
+    ValueTask<BatchBundle> ExecuteAsync(BatchBundle bundle);
+
+    /// <summary>As <see cref="IFrontGrain.CollectAsync"/>, for other silos.</summary>
+    [Alias("Collect")]
+    ValueTask<BatchBundle> CollectAsync(long ticket);
+
+    /// <summary>Acknowledgements of replicas on the calling silo for primaries on this one.</summary>
+    [Alias("Acknowledge")]
+    ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements);
 
     /// <summary>All copies of the silo.</summary>
     [Alias("GetCopies")]
@@ -85,4 +103,7 @@ internal sealed record PrimaryView(
     [property: Id(1)] long Epoch,
     [property: Id(2)] long LogEnd,
     [property: Id(3)] long Committed,
-    [property: Id(4)] IReadOnlyList<string> InSync);
+    [property: Id(4)] IReadOnlyList<string> InSync,
+    [property: Id(5)] IReadOnlyList<LinkStatus> Links,
+    [property: Id(6)] string LastWindow,
+    [property: Id(7)] IReadOnlyList<string> Laggards);

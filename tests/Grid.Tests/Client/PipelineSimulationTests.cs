@@ -25,11 +25,29 @@ public sealed class PipelineSimulationTests
         Gen.Int[0, 1_000_000].Sample(
             seed =>
             {
-                if (Simulate(seed, null, false) is { } violation)
+                if ((Simulate(seed, null, false) ?? Simulate(seed, null, false, bundles: true)) is { } violation)
                     Assert.Fail(violation);
             },
             iter: Seeds,
             threads: 2);
+
+    [Fact]
+    public void Bundles_carry_many_batches_and_come_back_in_parts()
+    {
+        (int Bundles, int Batches) sent = default;
+        int parts = 0;
+        for (int seed = 0; seed < 20; seed++)
+        {
+            Assert.Null(Simulate(seed, null, false, bundles: true, cluster =>
+            {
+                sent = (sent.Bundles + cluster.Fronts!.Sent.Bundles, sent.Batches + cluster.Fronts.Sent.Batches);
+                parts += cluster.Fronts.PartialReplies;
+            }));
+        }
+
+        Assert.True(sent.Bundles > 100 && sent.Batches > sent.Bundles * 5 / 4, $"{sent.Batches} batches in {sent.Bundles} bundles");
+        Assert.True(parts > 50, $"{parts} replies came in parts");
+    }
 
     [Fact]
     public void A_client_that_repeats_what_may_have_been_applied_is_caught() =>
@@ -48,17 +66,22 @@ public sealed class PipelineSimulationTests
     {
         for (int seed = 0; seed < TwinSeeds; seed++)
         {
-            if (Simulate(seed, makePipeline, shardsIgnoreNumbers)?.Contains(violation, StringComparison.Ordinal) == true)
+            if (Simulate(seed, makePipeline, shardsIgnoreNumbers, bundles: seed % 2 == 1)?.Contains(violation, StringComparison.Ordinal) == true)
                 return true;
         }
 
         return false;
     }
 
-    private static string? Simulate(int seed, Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline, bool shardsIgnoreNumbers)
+    private static string? Simulate(
+        int seed,
+        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline,
+        bool shardsIgnoreNumbers,
+        bool bundles = false,
+        Action<SimulatedCluster>? look = null)
     {
         Random dice = new(seed);
-        SimulatedCluster cluster = new(seed, shards: 2, options => Configure(options, dice), makePipeline);
+        SimulatedCluster cluster = new(seed, shards: bundles ? 4 : 2, options => Configure(options, dice), makePipeline, bundles ? dice.Next(1, 4) : 0);
         foreach (FakeShard shard in cluster.Shards)
         {
             shard.IgnoresNumbers = shardsIgnoreNumbers;
@@ -79,6 +102,7 @@ public sealed class PipelineSimulationTests
         cluster.Run(8_000);
         cluster.Misfortunes = Misfortunes.None;
         cluster.Run(60_000);
+        look?.Invoke(cluster);
         return workload.Judge();
     }
 

@@ -35,13 +35,17 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
         int seed,
         int shards = 3,
         Action<GridClientOptions>? configure = null,
-        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null)
+        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null,
+        int bundlesUnderWayMax = 0)
     {
         Random = new Random(seed);
         Options = new GridClientOptions();
         configure?.Invoke(Options);
         Shards = [.. Enumerable.Range(0, shards).Select(n => new FakeShard(n, Time))];
-        Dispatcher = new OperationDispatcher(Options, this, this, Time, this, new Random(seed + 1), makePipeline);
+        if (bundlesUnderWayMax > 0)
+            Fronts = new SimulatedFronts(this, bundlesUnderWayMax);
+        IShardTransport transport = Fronts is null ? this : Fronts.Transport;
+        Dispatcher = new OperationDispatcher(Options, transport, this, Time, this, new Random(seed + 1), makePipeline);
         Grid = new GridClient(Dispatcher, new FailingSerializer());
     }
 
@@ -52,6 +56,9 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
     public Random Random { get; }
 
     public FakeShard[] Shards { get; }
+
+    /// <summary>The fronts, if the client sends bundles.</summary>
+    public SimulatedFronts? Fronts { get; }
 
     public OperationDispatcher Dispatcher { get; }
 
@@ -153,7 +160,8 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
         After(ResponseTimeoutMs, () => answer.TrySetException(new TimeoutException("no response")));
     }
 
-    private void Arrive(int shard, PooledBuffer request, Action<PooledBuffer> answer)
+    /// <summary>A request comes in at a shard.</summary>
+    public void Arrive(int shard, PooledBuffer request, Action<PooledBuffer> answer)
     {
         byte[] bytes = request.Span.ToArray();
         Arrived.Add(bytes);
@@ -172,7 +180,8 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
         });
     }
 
-    private int Delay() => Random.Next(DelayMaxMs + 1);
+    /// <summary>How long a message takes.</summary>
+    public int Delay() => Random.Next(DelayMaxMs + 1);
 
     private sealed class FailingSerializer : IGridSerializer
     {

@@ -1,0 +1,83 @@
+using Grid.Formats.Operations;
+using Grid.Replication.Primary;
+using Grid.Replication.Time;
+using Grid.Silo.Fronts;
+
+namespace Grid.Silo.Grains;
+
+/// <content>
+/// Work from within the silo, without a grain call: bundles' batches and acknowledgements. Each turn takes what has come meanwhile,
+/// under the gate once, with one flush behind it.
+/// </content>
+internal sealed partial class ShardGrain
+{
+    private const int WorkPerTurnMax = 64;
+
+    private readonly List<ShardWork> _work = [];
+    private ShardInbox? _inbox;
+
+    private void OpenInbox()
+    {
+        if (_primary is null)
+            return;
+        _inbox ??= new ShardInbox(_ => Task.Factory.StartNew(
+            static grain => ((ShardGrain)grain!).WorkOff(),
+            this,
+            CancellationToken.None,
+            TaskCreationOptions.DenyChildAttach,
+            _turns));
+        _inbox.Open();
+        shards.Add(_shard, _inbox);
+    }
+
+    private void CloseInbox(string reason)
+    {
+        if (_inbox is null)
+            return;
+        shards.Remove(_shard, _inbox);
+        _inbox.Close(reason);
+    }
+
+    private void WorkOff()
+    {
+        _inbox!.Take(_work, WorkPerTurnMax);
+        if (_primary is null || _hosted is null)
+        {
+            foreach (ShardWork work in _work)
+                work.Refuse(BatchStatus.NotPrimary, $"Shard {_shard} has no primary here.");
+            _work.Clear();
+            return;
+        }
+
+        Run(static (primary, all, now) => Do(primary, all, now), _work, flush: true);
+        bool defect = _primary is null;
+        foreach (ShardWork work in _work)
+        {
+            // The end of the reign answered all that waited; what it does not know of was in the middle of it.
+            if (defect)
+                work.Token?.Complete(ReplyHeader.Refusal(BatchStatus.Indeterminate, 0, $"The reign over shard {_shard} ended during the request."));
+            work.Request?.ReleaseReceived();
+            work.Token?.OnExecuted();
+        }
+
+        _work.Clear();
+    }
+
+    private static void Do(ShardPrimary primary, List<ShardWork> all, Instant now)
+    {
+        foreach (ShardWork work in all)
+        {
+            if (work.Request is not null)
+                primary.Expect(work.Request);
+        }
+
+        primary.EndExpecting();
+        foreach (ShardWork work in all)
+        {
+            if (work.Token is not null)
+                primary.Execute(work.Token, work.Request!, now);
+            else
+                primary.OnAcknowledged(work.Acknowledgement.ToAcknowledgement(), now);
+        }
+    }
+}
