@@ -8,6 +8,7 @@ using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
+using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Placement;
@@ -33,6 +34,7 @@ internal sealed partial class ReplicaGrain(
     ReplicationInstruments instruments,
     GridSettings settings,
     BackgroundThreads background,
+    PagePool pages,
     ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
@@ -216,7 +218,12 @@ internal sealed partial class ReplicaGrain(
         Run((replica, now) => piece = replica.BeginSnapshotItem(item.Span, now));
         if (piece is null)
             return;
-        await background.RunAsync(() => piece.Load(item.Span));
+        await background.RunAsync(() =>
+        {
+            // A load takes new memory all the time: large pages of it, ahead of need, cost the least.
+            pages.Prepare();
+            piece.Load(item.Span);
+        });
         Run((replica, now) => replica.EndPiece(piece, now));
 
         // Where another replica has taken this one's place, or none has.
