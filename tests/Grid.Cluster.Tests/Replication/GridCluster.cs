@@ -27,7 +27,7 @@ internal sealed class GridCluster : IAsyncDisposable
 
     public IReadOnlyList<InProcessSiloHandle> Silos => _cluster.Silos;
 
-    public static async Task<GridCluster> StartAsync(short silos, Action<GridOptions> configure)
+    public static async Task<GridCluster> StartAsync(short silos, Action<GridOptions> configure, Action<IServiceCollection>? services = null)
     {
         TestRecordStorage records = new();
         GridOptions options = new();
@@ -45,6 +45,7 @@ internal sealed class GridCluster : IAsyncDisposable
                 configure(o);
                 o.BootstrapSilos = silos;
             });
+            services?.Invoke(silo.Services);
             silo.Configure<ClusterMembershipOptions>(o =>
                 o.ProbeTimeout = o.MinProbeTimeout = o.MaxProbeTimeout = TimeSpan.FromMilliseconds(500));
             silo.ConfigureLogging(logging =>
