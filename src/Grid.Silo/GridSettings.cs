@@ -38,6 +38,18 @@ public sealed class GridSettings
         {
             GridOptions next = _current.Copy();
             change(next);
+            return Replace(next);
+        }
+    }
+
+    /// <summary>Puts other settings in the place of the present ones. Nothing is changed if anything is wrong.</summary>
+    /// <param name="next">All settings; not to be written to afterwards.</param>
+    /// <returns>What is wrong, a line for each key; empty when the settings are changed.</returns>
+    public IReadOnlyList<string> Replace(GridOptions next)
+    {
+        ArgumentNullException.ThrowIfNull(next);
+        lock (_lock)
+        {
             List<string> faults = [.. FixedKeys(next)];
             if (Validator.Validate(null, next) is { Failed: true } invalid)
                 faults.AddRange(invalid.Failures!);

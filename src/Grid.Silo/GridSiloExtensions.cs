@@ -44,9 +44,12 @@ public static class GridSiloExtensions
         services.AddSingleton<CopyHost>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton<ReplicationInstruments>();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();
+        services.AddSingleton<BackgroundThreads>();
         services.AddSingleton<SyncServices>();
         services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();

@@ -75,6 +75,42 @@ public interface IPrimaryOutput
 
     /// <summary>Something an operator may want to know of.</summary>
     void Report(PrimaryEvent what, string silo, string details);
+
+    /// <summary>The link that is reported as ended did so for this reason: for those who count.</summary>
+    void CountLinkEnd(LinkEndReason reason)
+    {
+    }
+}
+
+/// <summary>Why a primary ended a link.</summary>
+public enum LinkEndReason
+{
+    /// <summary>The replica attached anew.</summary>
+    Reattached,
+
+    /// <summary>Nothing was heard of the replica for its time-out.</summary>
+    Silent,
+
+    /// <summary>The replica's silo is dead.</summary>
+    SiloDead,
+
+    /// <summary>A stream failed, or took nothing for too long.</summary>
+    StreamFailed,
+
+    /// <summary>The shard has all the copies wanted.</summary>
+    Surplus,
+
+    /// <summary>The link pinned more of the log than it may.</summary>
+    Overrun,
+
+    /// <summary>Its snapshot was given up, or could not be written.</summary>
+    SnapshotLost,
+
+    /// <summary>Settings were changed that concern it.</summary>
+    SettingsChanged,
+
+    /// <summary>The replica acknowledged what was never sent to it.</summary>
+    Misbehaved,
 }
 
 /// <summary>Things worth a log line, a counter and a place in the list of events.</summary>

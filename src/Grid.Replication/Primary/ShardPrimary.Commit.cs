@@ -30,7 +30,7 @@ public sealed partial class ShardPrimary
             return;
         if (acknowledgement.Offset >= link.NextOffset)
         {
-            EndLink(link, $"it acknowledged {acknowledgement.Offset}, which was never sent to it", now);
+            EndLink(link, LinkEndReason.Misbehaved, $"it acknowledged {acknowledgement.Offset}, which was never sent to it", now);
             return;
         }
 

@@ -39,7 +39,7 @@ public sealed partial class ShardPrimary
             return;
         _alive = [.. alive];
         foreach (PrimaryLink link in _links.Values.Where(link => !_alive.Contains(link.Silo)).ToArray())
-            EndLink(link, "its silo is dead", now);
+            EndLink(link, LinkEndReason.SiloDead, "its silo is dead", now);
         ForgetDeadSilos();
         UpdateInSync(now);
         AskForReplicas(now);
@@ -149,7 +149,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool MayJoin(PrimaryLink link, Instant now) =>
         link.Phase == LinkPhase.Online
-        && HasGranted(link.Copy, now)
+        && (HasGranted(link.Copy, now) || Plants(PlantedBug.JoinsWithoutGrant))
         && (link.Acknowledged >= Math.Max(_committed, _epochStart) || Plants(PlantedBug.JoinsTooEarly));
 
     private bool IsRequired(CopyName copy) => _required.Contains(copy);

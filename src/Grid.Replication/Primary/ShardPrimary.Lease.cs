@@ -16,7 +16,7 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns())
             return;
-        _lease.Grant(copy, number);
+        _lease.Grant(copy, Plants(PlantedBug.CountsLeaseFromAnswer) ? _lease.Ask(now.MonotonicMs) : number);
         if (!IsRequired(copy))
             UpdateInSync(now);
     }

@@ -37,7 +37,7 @@ public sealed partial class ShardPrimary
         {
             if (old.Attach >= request.Attach && !Plants(PlantedBug.TakesOlderAttach))
                 return AttachAnswer.Later;
-            EndLink(old, "the replica attached anew", now);
+            EndLink(old, LinkEndReason.Reattached, "the replica attached anew", now);
         }
 
         PrimaryLink link = new(request, now.MonotonicMs) { AcknowledgedAtMs = _lostSinceMs.GetValueOrDefault(request.Copy, now.MonotonicMs) };
@@ -54,7 +54,7 @@ public sealed partial class ShardPrimary
     public void OnLinkFailed(string silo, long attach, string reason, Instant now)
     {
         if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach)
-            EndLink(link, reason, now);
+            EndLink(link, LinkEndReason.StreamFailed, reason, now);
     }
 
     /// <summary>Why the replica cannot go on from its log; null when it can, behind <paramref name="common"/>.</summary>
@@ -122,27 +122,35 @@ public sealed partial class ShardPrimary
         {
             long silence = now.MonotonicMs - link.HeardAtMs;
             if (silence >= _options.ReplicaTimeoutMs)
-                EndLink(link, $"it has not been heard of for {silence} ms", now);
+                EndLink(link, LinkEndReason.Silent, $"it has not been heard of for {silence} ms", now);
             else if (link.Phase == LinkPhase.Online && IsSurplus(link.Copy))
-                EndLink(link, "the shard has all the copies wanted", now);
+                EndLink(link, LinkEndReason.Surplus, "the shard has all the copies wanted", now);
         }
     }
 
-    private void EndLink(PrimaryLink link, string reason, Instant now)
+    private void EndLink(PrimaryLink link, LinkEndReason why, string details, Instant now)
     {
         _links.Remove(link.Silo);
         _endedAttach[link.Silo] = link.Attach;
         _lostSinceMs[link.Copy] = Math.Min(link.AcknowledgedAtMs, now.MonotonicMs);
         _output.AbandonLink(link.Silo);
         link.Dispose();
-        _output.Report(PrimaryEvent.LinkEnded, link.Silo, reason);
+        _output.Report(PrimaryEvent.LinkEnded, link.Silo, details);
+        _output.CountLinkEnd(why);
         ForgetLostCopies();
         if (link.Phase == LinkPhase.Syncing)
             OnMemberLeft(link);
     }
 
-    /// <summary>True for a copy without which the shard has all the in-sync copies wanted.</summary>
-    private bool IsSurplus(CopyName copy) => MembersSure() >= _options.Replicas && !IsRequired(copy);
+    /// <summary>
+    /// True for a copy without which the shard has all the in-sync copies wanted. A silo has one copy of a shard at most: one
+    /// that comes with another copy than the record names has lost that one.
+    /// </summary>
+    private bool IsSurplus(CopyName copy)
+    {
+        int lost = _record.Members.Count(member => member.Silo == copy.Silo && member != copy);
+        return MembersSure() - lost >= _options.Replicas && !IsRequired(copy);
+    }
 
     /// <summary>Only copies that the record may name need to be remembered as lost.</summary>
     private void ForgetLostCopies()

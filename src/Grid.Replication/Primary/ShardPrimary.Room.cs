@@ -82,7 +82,7 @@ public sealed partial class ShardPrimary
             _output.Report(PrimaryEvent.CannotKeepUp, link.Silo, $"it pins {pinned} bytes of log with the largest budget, {budget}: the writes come faster than it takes them");
         else
             _output.Report(PrimaryEvent.PinOverrun, link.Silo, $"it pins {pinned} bytes of log, more than {budget}; its next attempt may pin {next}");
-        EndLink(link, $"it is at {link.NextOffset} of {LogEnd} and pins more log than may be held", now);
+        EndLink(link, LinkEndReason.Overrun, $"it is at {link.NextOffset} of {LogEnd} and pins more log than may be held", now);
     }
 
     private long PinBudgetOf(string silo) => _pinBudgets.GetValueOrDefault(silo, _options.SyncPinBytes);

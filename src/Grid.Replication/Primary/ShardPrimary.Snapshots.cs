@@ -58,7 +58,7 @@ public sealed partial class ShardPrimary
         if (snapshot.IsOnDisk)
         {
             foreach (PrimaryLink link in MembersOf(snapshotId))
-                EndLink(link, "its snapshot could not be written", now);
+                EndLink(link, LinkEndReason.SnapshotLost, "its snapshot could not be written", now);
         }
 
         CloseWindowWhenDue(now);
@@ -76,7 +76,8 @@ public sealed partial class ShardPrimary
         _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, scan, members, _options.Transport, _options.Checksums));
         foreach (PrimaryLink link in cohort)
             BeginSync(link, _snapshot, now);
-        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}");
+        LastWindow = $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}";
+        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), LastWindow);
         if (!_snapshot.IsOnDisk)
         {
             foreach (PrimaryLink link in cohort)
@@ -192,6 +193,6 @@ public sealed partial class ShardPrimary
         _output.Report(PrimaryEvent.SnapshotGivenUp, _copy.Name.Silo, $"it keeps {scan.KeptBytes} bytes of entries written meanwhile, more than {_options.SnapshotKeptBytesMax}");
         snapshot.Scan = null;
         foreach (PrimaryLink link in MembersOf(snapshot))
-            EndLink(link, "its snapshot was given up", now);
+            EndLink(link, LinkEndReason.SnapshotLost, "its snapshot was given up", now);
     }
 }

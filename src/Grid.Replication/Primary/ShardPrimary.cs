@@ -157,14 +157,18 @@ public sealed partial class ShardPrimary
         _output.StepDown(reason);
     }
 
-    /// <summary>True while the reign lasts; a voided owner token ends it.</summary>
+    /// <summary>
+    /// True while the reign lasts; a voided owner token ends it, and word of a higher epoch that has come to the silo: a
+    /// deposed primary that has nothing to write to the record would never learn of it otherwise, and its copy never follow.
+    /// </summary>
     private bool Reigns()
     {
         if (_down)
             return false;
-        if (_copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken))
+        bool owns = _copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken);
+        if (owns && (_copy.EpochSeen <= _epoch || Plants(PlantedBug.IgnoresHigherEpoch)))
             return true;
-        StepDown("The copy was taken over by another owner.");
+        StepDown(owns ? $"Epoch {_copy.EpochSeen} reigns over shard {_copy.Shard}." : "The copy was taken over by another owner.");
         return false;
     }
 

@@ -52,6 +52,9 @@ public enum ReplicaEvent
     /// <summary>A load ended before its payload did.</summary>
     LoadTruncated,
 
+    /// <summary>An item of the snapshot was damaged on its way, by its own checksum.</summary>
+    LoadDamaged,
+
     /// <summary>A load's payload was damaged.</summary>
     LoadCorrupt,
 
@@ -61,7 +64,7 @@ public enum ReplicaEvent
     /// <summary>Nothing of the snapshot came for the replica's time-out.</summary>
     LoadStalled,
 
-    /// <summary>The command stream's frame could not be unpacked.</summary>
+    /// <summary>The command stream's frame could not be unpacked; the replica attaches again.</summary>
     CommandsCorrupt,
 
     /// <summary>The third damaged payload in a row: plaintext is asked for from now on.</summary>
@@ -73,8 +76,11 @@ public enum ReplicaEvent
     /// <summary>Settings were changed, and the link is agreed on anew.</summary>
     SettingsChanged,
 
-    /// <summary>Items were missing or damaged; the replica attaches again.</summary>
+    /// <summary>Items were missing or did not fit; the replica attaches again.</summary>
     Gap,
+
+    /// <summary>An item of the command stream was damaged on its way, by its own checksum; the replica attaches again.</summary>
+    CommandDamaged,
 
     /// <summary>A part of the log that was never committed was cut away.</summary>
     TailCut,

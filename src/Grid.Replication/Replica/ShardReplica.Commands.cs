@@ -19,9 +19,10 @@ public sealed partial class ShardReplica
     {
         if (!Owns() || Phase == ReplicaPhase.Detached)
             return;
+        LinkItem item = default;
         try
         {
-            LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
+            item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
             if (item.Kind is LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd)
                 TakeSnapshotItem(item, body, now);
             else if (Accepts(item, now))
@@ -29,13 +30,12 @@ public sealed partial class ShardReplica
         }
         catch (MalformedException malformed)
         {
-            Reattach(malformed.Message, now);
+            Reattach(item == default ? ReplicaEvent.CommandDamaged : ReplicaEvent.Gap, malformed.Message, now);
         }
         catch (PayloadException payload)
         {
-            _output.Report(ReplicaEvent.CommandsCorrupt, payload.Message);
             CountCorrupt(payload.Message);
-            Reattach(payload.Message, now);
+            Reattach(ReplicaEvent.CommandsCorrupt, payload.Message, now);
         }
     }
 
@@ -53,7 +53,7 @@ public sealed partial class ShardReplica
         {
             if (Plants(PlantedBug.AcknowledgesBehindGap) && Phase == ReplicaPhase.Following && item.Kind == LinkItemKind.Mutations)
                 Acknowledge(item.B + item.C - 1, now);
-            Reattach($"items {_nextSequence} to {item.Sequence - 1} of the command stream are missing", now);
+            Reattach(ReplicaEvent.Gap, $"items {_nextSequence} to {item.Sequence - 1} of the command stream are missing", now);
             return false;
         }
 

@@ -29,9 +29,9 @@ public sealed partial class ShardReplica
         {
             TakeSnapshotItem(LinkItem.Read(bytes, out ReadOnlySpan<byte> body), body, now);
         }
-        catch (MalformedException malformed)
+        catch (MalformedException damaged)
         {
-            FailLoad(ReplicaEvent.LoadCorrupt, malformed.Message, now);
+            FailLoad(ReplicaEvent.LoadDamaged, damaged.Message, now);
         }
     }
 
@@ -151,8 +151,10 @@ public sealed partial class ShardReplica
 
     private void FailLoad(ReplicaEvent kind, string reason, Instant now)
     {
-        if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible)
+        if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadIncompatible)
             CountCorrupt(reason);
+        if (_load is null)
+            _output.Report(kind, $"{reason} (before anything was loaded)");
         DropLoad(reason, kind);
         DetachAndRetry(now);
     }

@@ -1,13 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
 using Grid.Client;
+using Grid.Server.Bench.Sync;
 using Grid.Server.Clusters;
 using Grid.Server.Terminals;
 using Spectre.Console;
 
 namespace Grid.Server.Bench;
 
-/// <summary><c>grid bench</c>: makes load on a cluster; <c>bench storage</c> and <c>bench streams</c> measure the parts alone.</summary>
+/// <summary><c>grid bench</c>: makes load on a cluster; <c>bench storage</c> and <c>bench streams</c> measure the parts alone, <c>bench sync</c> a full sync.</summary>
 internal static class BenchVerb
 {
     public static Command Create()
@@ -31,6 +32,7 @@ internal static class BenchVerb
         connect.AddTo(bench);
         bench.Add(StorageBenchVerb.Create());
         bench.Add(StreamsBenchVerb.Create());
+        bench.Add(SyncBenchVerb.Create());
         bench.Add(LocalBenchVerb.Create());
         bench.SetAction(async (parsed, cancellation) =>
         {

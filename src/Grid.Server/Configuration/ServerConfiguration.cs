@@ -18,7 +18,7 @@ internal sealed class ServerConfiguration
         ["Logging:LogLevel:Default"] = "Information",
         ["Logging:LogLevel:Orleans"] = "Warning",
         ["Logging:LogLevel:Microsoft"] = "Warning",
-        ["Logging:LogLevel:Polly"] = "Warning",
+        ["Logging:LogLevel:Polly"] = "Error",
 
         // Orleans' chatter under a name of ours, and its watchdog, which takes the machine's uptime for a delay at the start.
         ["Logging:LogLevel:Grid.Silo.Services.GridSiloService"] = "Warning",
@@ -28,10 +28,13 @@ internal sealed class ServerConfiguration
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
     };
 
-    private ServerConfiguration(IConfigurationRoot root, string? file)
+    private readonly IReadOnlyDictionary<string, string?> _overrides;
+
+    private ServerConfiguration(IConfigurationRoot root, string? file, IReadOnlyDictionary<string, string?> overrides)
     {
         Root = root;
         File = file;
+        _overrides = overrides;
     }
 
     /// <summary>Everything, layered.</summary>
@@ -57,13 +60,17 @@ internal sealed class ServerConfiguration
         builder.AddInMemoryCollection(overrides);
         try
         {
-            return new ServerConfiguration(builder.Build(), path);
+            return new ServerConfiguration(builder.Build(), path, overrides);
         }
         catch (InvalidDataException malformed)
         {
             throw new CommandException(ExitCode.Usage, $"{path} cannot be read: {(malformed.InnerException ?? malformed).Message}", malformed);
         }
     }
+
+    /// <summary>Reads the same layers as they are now.</summary>
+    /// <exception cref="CommandException">The file is missing or no JSON.</exception>
+    public ServerConfiguration Reload() => Load(File, _overrides);
 
     private static string? Find() =>
         new[] { Path.GetFullPath(FileName), Path.Combine(AppContext.BaseDirectory, FileName) }.FirstOrDefault(System.IO.File.Exists);

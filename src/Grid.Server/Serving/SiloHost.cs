@@ -26,6 +26,8 @@ internal static class SiloHost
         AddLogging(builder);
         AddTelemetry(builder, settings);
         builder.UseOrleans(silo => Configure(silo, settings));
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddHostedService<SettingsWatch>();
         return builder.Build();
     }
 

@@ -93,10 +93,15 @@ internal sealed class StatusView(bool all)
     {
         string text = Markup.Escape(names.GetValueOrDefault(copy.Silo, copy.Silo));
         if (copy.LoadedRawBytes > 0 || copy.State == "Loading")
-            return $"{text} [yellow]syncing {Amounts.Count(copy.LoadedEntries)} entries, {Amounts.Bytes(copy.LoadedRawBytes)} ({Amounts.Bytes(copy.LoadedWireBytes)} on the wire){RateOf(copy)}[/]";
+            return $"{text} [yellow]syncing {Amounts.Count(copy.LoadedEntries)} entries, {Amounts.Bytes(copy.LoadedRawBytes)} ({Amounts.Bytes(copy.LoadedWireBytes)} on the wire){RateOf(copy)}; {Markup.Escape(shard.LastWindow)}[/]";
         bool online = shard.InSync.Contains(copy.Silo);
         text += online ? " [green]online[/]" : $" [yellow]{Markup.Escape(copy.Phase.ToLowerInvariant())}[/]";
         text += string.Create(CultureInfo.InvariantCulture, $", lag {Math.Max(0, shard.LogEnd - copy.LogEnd)}");
+        LinkStatus? link = shard.Links.FirstOrDefault(link => link.Silo == copy.Silo);
+        if (link is { Phase: "Waiting" or "Leaving" })
+            text += " [yellow]waits for a snapshot[/]";
+        if (link is { Phase: "Online" })
+            text += $", {link.Codec}{(link.BackingOff ? " (paused: incompressible)" : "")}";
         return copy.Faulted ? text + " [red]faulted[/]" : text;
     }
 

@@ -18,7 +18,11 @@ internal sealed partial class ReplicaGrain
 
     void IReplicaOutput.Dismiss() => _dismissed = true;
 
-    void IReplicaOutput.Report(ReplicaEvent what, string details) => LogEvent(_shard, what, details);
+    void IReplicaOutput.Report(ReplicaEvent what, string details)
+    {
+        instruments.Count(what);
+        LogEvent(_shard, what, details);
+    }
 
     private async Task AttachAsync(AttachRequest request)
     {

@@ -1,4 +1,5 @@
 using Grid.Formats.Buffers;
+using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
@@ -25,7 +26,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, GridSettings settings, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, ReplicationInstruments instruments, GridSettings settings, ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -47,6 +48,10 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
         _turns = TaskScheduler.Current;
         settings.Changed += OnSettingsChanged;
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+
+        // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
+        if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
+            Take(epoch: 0);
         return Task.CompletedTask;
     }
 
@@ -68,7 +73,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
     /// <inheritdoc/>
     public Task FollowAsync(long epoch, long endedAttach)
     {
-        Take();
+        Take(epoch);
         Run((replica, now) =>
         {
             replica.OnNewEpoch(epoch, now);
@@ -90,7 +95,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
     }
 
     /// <summary>Takes the silo's copy of the shard, unless a primary reigns on it or this grain has it already.</summary>
-    private void Take()
+    private void Take(long epoch)
     {
         HostedCopy hosted = host.GetOrCreate(_shard);
         if (_replica is { } replica && _hosted == hosted && !hosted.IsFreed && hosted.Use(copy => copy == replica.Copy && copy.IsOwnedBy(replica.OwnerToken)))
@@ -98,8 +103,15 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
         LetGo();
         hosted.Use(copy =>
         {
-            if (hosted.IsFreed || hosted.Primary is { IsDown: false })
+            if (hosted.IsFreed)
                 return false;
+            if (hosted.Primary is { IsDown: false })
+            {
+                // A deposed primary that does not know it yet: it steps down at its next turn, and the copy is free to follow.
+                copy.Observe(epoch, 0);
+                return false;
+            }
+
             hosted.Replica?.Dispose();
             _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), settings.Current.ToReplicaOptions(), SiloEntropy.Instance, this);
             _hosted = hosted;

@@ -52,7 +52,13 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.StepDown(string reason) => _downReason = reason;
 
-    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => LogEvent(_shard, what, silo, details);
+    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
+    {
+        instruments.Count(what);
+        LogEvent(_shard, what, silo, details);
+    }
+
+    void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
 
     /// <summary>From any thread: a copy granted the lease.</summary>
     private void OnGranted(CopyName copy, long number) => Post(() =>

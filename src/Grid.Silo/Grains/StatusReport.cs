@@ -52,6 +52,7 @@ internal static class StatusReport
         foreach (SiloAnswer silent in answers.Where(answer => answer.Copies is null))
             warnings.Add($"Silo {silent.Silo} does not answer: its copies are not shown.");
         Name(warnings, shards.Where(shard => shard.Copies.Any(copy => copy.Faulted)), "a replica that got three damaged snapshots in a row; look at that silo's log");
+        Name(warnings, shards.Where(shard => shard.Laggards.Count > 0), "a replica that cannot keep up with the writes: it overran the largest budget of Grid:SyncPinBytesMax; give it more, or its silo more of the network and processor");
         int wanted = options.Replicas + 1;
         ShardStatus[] thin = [.. shards.Where(shard => shard.Primary is not null && shard.InSync.Count < wanted)];
         if (answers.Count < wanted)
@@ -83,6 +84,9 @@ internal static class StatusReport
             LogEnd = view.LogEnd,
             Committed = view.Committed,
             InSync = view.InSync,
+            Links = view.Links,
+            LastWindow = view.LastWindow,
+            Laggards = view.Laggards,
         };
     }
 

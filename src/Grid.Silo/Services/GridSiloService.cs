@@ -2,10 +2,12 @@ using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
+using Grid.Silo.Placement;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -78,7 +80,7 @@ internal sealed class GridSiloService(
         {
             copies.Add(hosted.Use(copy => StatusOf(hosted, copy)));
             if (hosted.Primary is { IsDown: false } primary)
-                primaries.Add(hosted.Use(_ => new PrimaryView(hosted.Shard, primary.Epoch, primary.LogEnd, primary.Committed, [.. primary.Record.InSync.Select(copy => copy.Silo)])));
+                primaries.Add(hosted.Use(_ => ViewOf(hosted.Shard, primary)));
         }
 
         return new(new SiloCopies { Copies = copies, Primaries = primaries });
@@ -112,18 +114,48 @@ internal sealed class GridSiloService(
         }
     }
 
-    public ValueTask<string?> DropReplicaAsync(int shard)
+    public async ValueTask<string?> DropReplicaAsync(int shard)
     {
         if (host.Find(shard) is not { } hosted)
-            return new($"silo {host.Silo} has no copy of shard {shard}");
+            return $"silo {host.Silo} has no copy of shard {shard}";
         if (hosted.Primary is { IsDown: false })
-            return new($"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped");
-        return new(host.Drop(hosted) ? null : $"the copy of shard {shard} has just been replaced; look at the status and try again");
+            return $"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped";
+        long epoch = hosted.Use(static copy => copy.EpochSeen);
+        if (!host.Drop(hosted))
+            return $"the copy of shard {shard} has just been replaced; look at the status and try again";
+
+        // The primary would notice by the silence only: an empty copy that attaches tells it at once.
+        await grains.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(shard, host.Silo)).FollowAsync(epoch, endedAttach: 0);
+        return null;
     }
 
     public ValueTask<DevelopmentValue> ReadDevelopmentAsync(string key) => new(development.Read(key));
 
     public ValueTask<long> WriteDevelopmentAsync(string key, byte[]? value, long tag) => new(development.Write(key, value, tag));
+
+    private static PrimaryView ViewOf(int shard, ShardPrimary primary) => new(
+        shard,
+        primary.Epoch,
+        primary.LogEnd,
+        primary.Committed,
+        [.. primary.Record.InSync.Select(copy => copy.Silo)],
+        [.. primary.ViewLinks().Select(StatusOf)],
+        primary.LastWindow,
+        [.. primary.Laggards]);
+
+    private static LinkStatus StatusOf(LinkView link) => new()
+    {
+        Silo = link.Silo,
+        Phase = link.Phase.ToString(),
+        DualChannel = link.DualChannel,
+        Codec = link.Packed ? "lz4" : "plain",
+        RawBytes = link.RawBytes,
+        WireBytes = link.WireBytes,
+        BackingOff = link.BackingOff,
+        PinnedBytes = link.PinnedBytes,
+        PinBudgetBytes = link.PinBudgetBytes,
+        KeptBytes = link.KeptBytes,
+    };
 
     private static CopyStatus StatusOf(HostedCopy hosted, ShardCopy copy)
     {

@@ -103,4 +103,7 @@ internal sealed record PrimaryView(
     [property: Id(1)] long Epoch,
     [property: Id(2)] long LogEnd,
     [property: Id(3)] long Committed,
-    [property: Id(4)] IReadOnlyList<string> InSync);
+    [property: Id(4)] IReadOnlyList<string> InSync,
+    [property: Id(5)] IReadOnlyList<LinkStatus> Links,
+    [property: Id(6)] string LastWindow,
+    [property: Id(7)] IReadOnlyList<string> Laggards);

@@ -32,7 +32,7 @@ public sealed class LocalReadTests
                 options.SyncWindowMs = 20;
                 options.ReplicaTimeoutMs = 1000;
             },
-            services => services.AddKeyedSingleton<IGridStreamFaults>(GridConstants.StreamProvider, wire));
+            wire);
         await cluster.UntilWholeAsync(copies: 2);
         InProcessSiloHandle silo = cluster.Silos[0];
         IServiceProvider services = cluster.ServicesOf(silo);

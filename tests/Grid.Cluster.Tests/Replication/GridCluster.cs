@@ -1,6 +1,12 @@
+using System.Diagnostics.Metrics;
+using Grid.Replication.Copies;
+using Grid.Replication.Records;
 using Grid.Silo;
 using Grid.Silo.Copies;
+using Grid.Silo.Grains;
+using Grid.Silo.Placement;
 using Grid.Silo.Services;
+using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
@@ -15,21 +21,26 @@ internal sealed class GridCluster : IAsyncDisposable
 {
     private readonly InProcessTestCluster _cluster;
 
-    private GridCluster(InProcessTestCluster cluster, int shards)
+    private GridCluster(InProcessTestCluster cluster, int shards, Counters counters)
     {
         _cluster = cluster;
         Shards = shards;
+        Counters = counters;
     }
 
     public int Shards { get; }
+
+    /// <summary>What replication counted, on all silos together.</summary>
+    public Counters Counters { get; }
 
     public IClusterClient Client => _cluster.Client;
 
     public IReadOnlyList<InProcessSiloHandle> Silos => _cluster.Silos;
 
-    public static async Task<GridCluster> StartAsync(short silos, Action<GridOptions> configure, Action<IServiceCollection>? services = null)
+    public static async Task<GridCluster> StartAsync(short silos, Action<GridOptions> configure, IGridStreamFaults? faults = null)
     {
         TestRecordStorage records = new();
+        Counters counters = new();
         GridOptions options = new();
         configure(options);
         InProcessTestClusterBuilder builder = new(silos);
@@ -40,12 +51,14 @@ internal sealed class GridCluster : IAsyncDisposable
         builder.ConfigureSilo((_, silo) =>
         {
             silo.Services.AddKeyedSingleton<IGrainStorage>(GridConstants.RecordStorage, records);
+            silo.Services.AddSingleton<IMeterFactory>(counters);
+            if (faults is not null)
+                silo.Services.AddKeyedSingleton(GridConstants.StreamProvider, faults);
             silo.AddGrid(o =>
             {
                 configure(o);
                 o.BootstrapSilos = silos;
             });
-            services?.Invoke(silo.Services);
             silo.Configure<ClusterMembershipOptions>(o =>
                 o.ProbeTimeout = o.MinProbeTimeout = o.MaxProbeTimeout = TimeSpan.FromMilliseconds(500));
             silo.ConfigureLogging(logging =>
@@ -61,7 +74,7 @@ internal sealed class GridCluster : IAsyncDisposable
         });
         InProcessTestCluster cluster = builder.Build();
         await cluster.DeployAsync();
-        return new GridCluster(cluster, options.ShardCount);
+        return new GridCluster(cluster, options.ShardCount, counters);
     }
 
     /// <summary>Ends a silo as a crash would: no goodbyes.</summary>
@@ -89,16 +102,18 @@ internal sealed class GridCluster : IAsyncDisposable
         return digests;
     }
 
-    /// <summary>True when every shard has a primary and an in-sync set of <paramref name="copies"/> copies.</summary>
+    /// <summary>True when every shard has a primary and an in-sync set of <paramref name="copies"/> copies that are there.</summary>
     public bool IsWhole(int copies, out string state)
     {
         for (int shard = 0; shard < Shards; shard++)
         {
-            HostedCopy? reigning = CopiesOf(shard).FirstOrDefault(copy => copy.Primary is { IsDown: false });
-            int inSync = reigning?.Use(_ => reigning.Primary?.Record.InSync.Length ?? 0) ?? 0;
-            if (inSync != copies)
+            HostedCopy[] hosted = [.. CopiesOf(shard)];
+            HostedCopy? reigning = hosted.FirstOrDefault(copy => copy.Primary is { IsDown: false });
+            CopyName[] inSync = reigning?.Use(_ => reigning.Primary?.Record.InSync.ToArray()) ?? [];
+            int there = inSync.Count(name => hosted.Any(copy => copy.Copy.Name == name));
+            if (inSync.Length != copies || there != copies)
             {
-                state = $"shard {shard} has {inSync} of {copies} copies in sync";
+                state = $"shard {shard} has {inSync.Length} of {copies} copies in sync, {there} of them are there\n{Counters}";
                 return false;
             }
         }
@@ -113,7 +128,7 @@ internal sealed class GridCluster : IAsyncDisposable
         await Until.TrueAsync(() => IsWhole(copies, out state), () => state);
     }
 
-    /// <summary>Waits until all copies of each shard have the same contents at the same offset.</summary>
+    /// <summary>Waits until a shard's copies are at the same offset with the same content.</summary>
     public async Task UntilDigestsAreEqualAsync(int copies)
     {
         for (int shard = 0; shard < Shards; shard++)
@@ -128,9 +143,39 @@ internal sealed class GridCluster : IAsyncDisposable
                     await Task.Delay(25, TestContext.Current.CancellationToken);
             }
 
-            Assert.True(equal, $"shard {shard}: {string.Join("; ", digests)}");
+            Assert.True(equal, $"shard {shard}: {string.Join("; ", digests)}\n{Counters}");
         }
     }
 
-    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+    /// <summary>The silo on which a shard's primary reigns.</summary>
+    public InProcessSiloHandle PrimaryOf(int shard) =>
+        Silos.First(silo => ServicesOf(silo).GetRequiredService<CopyHost>().Find(shard)?.Primary is { IsDown: false });
+
+    /// <summary>The silos with a replica of a shard.</summary>
+    public IReadOnlyList<InProcessSiloHandle> ReplicasOf(int shard) =>
+        [.. Silos.Where(silo => ServicesOf(silo).GetRequiredService<CopyHost>().Find(shard) is { } copy && copy.Primary is not { IsDown: false })];
+
+    /// <summary>The copy of a shard on a silo.</summary>
+    public ShardCopy CopyOn(int shard, InProcessSiloHandle silo) => ServicesOf(silo).GetRequiredService<CopyHost>().Find(shard)!.Copy;
+
+    /// <summary>Throws a replica's copy away, as an operator may; its replica comes back for a full sync.</summary>
+    public async Task DropReplicaAsync(int shard, InProcessSiloHandle silo)
+    {
+        string? problem = await ServicesOf(silo).GetRequiredService<IGridSiloServiceClient>().At(silo.SiloAddress).DropReplicaAsync(shard);
+        Assert.Null(problem);
+        await ReplicaGrainOf(shard, silo).FollowAsync(epoch: 0, endedAttach: 0);
+    }
+
+    /// <summary>Ends a replica's activation; its copy stays.</summary>
+    public Task DeactivateReplicaAsync(int shard, InProcessSiloHandle silo) => _cluster.DeactivateAsync(ReplicaGrainOf(shard, silo));
+
+    public ValueTask DisposeAsync()
+    {
+        Counters.Dispose();
+        return _cluster.DisposeAsync();
+    }
+
+    /// <summary>Of a silo's own, since the contract is not the clients'.</summary>
+    private IReplicaGrain ReplicaGrainOf(int shard, InProcessSiloHandle silo) =>
+        ServicesOf(silo).GetRequiredService<IGrainFactory>().GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(shard, silo.SiloAddress.ToParsableString()));
 }

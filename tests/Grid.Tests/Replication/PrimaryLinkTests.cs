@@ -87,11 +87,33 @@ public sealed class PrimaryLinkTests
     }
 
     [Fact]
+    public void A_primary_whose_silo_hears_of_a_higher_epoch_steps_down_though_it_has_nothing_to_write_to_the_record()
+    {
+        PrimaryRig rig = new();
+        rig.Copy.Observe(2, 0);
+        rig.Wait(50);
+        Assert.NotNull(rig.SteppedDown);
+    }
+
+    [Fact]
     public void A_surplus_replica_is_sent_away_but_never_a_named_one()
     {
         PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1 }).With("b");
         Assert.Equal(AttachAnswer.NotWanted, rig.Attach("c"));
         Assert.Equal(AttachAnswer.Accepted, rig.Attach("b"));
+    }
+
+    [Fact]
+    public void A_new_copy_on_a_members_silo_is_no_surplus_but_takes_the_members_place()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1 }).With("b");
+        CopyName gone = rig.CopyOn("b");
+        Ticket write = rig.Do(Op.Set("k"));
+        Assert.Equal(AttachAnswer.Accepted, rig.Attach("b", change: request => request with { Copy = new CopyName("b", Guid.NewGuid()), Complete = false, LogEnd = 0, History = [], Lineage = Guid.Empty }));
+        rig.Wait(50, "b");
+        Assert.DoesNotContain(gone, rig.Writing!.InSync);
+        rig.RecordLands();
+        Assert.False(write.IsWaiting);
     }
 
     [Fact]

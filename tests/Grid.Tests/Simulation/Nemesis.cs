@@ -50,7 +50,7 @@ internal sealed class Nemesis(World world)
             victim = primary;
         if (!victim.Up || victim.DeclaredDead)
             return;
-        switch (_random.Below(17))
+        switch (_random.Below(20))
         {
             case 0 or 1 when CanSpare(victim):
                 world.Crash(victim);
@@ -82,6 +82,9 @@ internal sealed class Nemesis(World world)
                 break;
             case 15 or 16:
                 Orphan(victim);
+                break;
+            default:
+                Settings.Flip(world, victim);
                 break;
         }
     }

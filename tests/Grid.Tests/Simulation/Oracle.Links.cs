@@ -64,33 +64,73 @@ internal sealed partial class Oracle
         foreach (PrimaryLink link in core.Links.Where(link => link.Phase == LinkPhase.Waiting))
         {
             long waited = nowMs - _waitsSinceMs[(core.Epoch, link.Silo, link.Attach)];
-            Require(primary.Job is not null || waited < options.SyncWindowMs, $"window: {link.Silo} has waited for {waited} ms, the window is {options.SyncWindowMs} ms long");
+            Require(primary.IsSyncing || primary.Silo.Places.IsWaiting(primary) || waited < options.SyncWindowMs, $"window: {link.Silo} has waited for {waited} ms, the window is {options.SyncWindowMs} ms long");
         }
 
         if (primary.Job is { } job && core.Links.Any(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == job.Plan.SnapshotId))
             Require(job.Plan.Scan.KeptBytes <= options.SnapshotKeptBytesMax + PageBytes, $"12: a snapshot keeps {job.Plan.Scan.KeptBytes} bytes, at most {options.SnapshotKeptBytesMax} are allowed");
+        foreach (PrimaryLink link in core.Links.Where(link => link.Pins && !core.RequiredMembers().Contains(link.Copy)))
+        {
+            long pinned = primary.Copy.Log.BytesFrom(link.NextOffset);
+            Require(pinned <= options.SyncPinBytesMax + (4 * world.Plan.ValueBytesMax), $"12: {link.Silo} pins {pinned} bytes of log, at most {options.SyncPinBytesMax} may be");
+        }
+
         long holeMs = core.OldestHoleMs(primary.Now);
         Require(holeMs < options.HoleWaitMs, $"12: a batch has waited behind a hole for {holeMs} ms, {options.HoleWaitMs} ms are allowed");
         int waitingMax = options.RepliesWaitingMax + Math.Min(options.BatchesBehindHoleMax, SimClient.OutstandingMax);
         Require(core.RepliesWaiting <= waitingMax, $"12: {core.RepliesWaiting} replies wait, at most {options.RepliesWaitingMax} may, and what waits behind one hole");
     }
 
-    public void OnSnapshot(SimPrimary primary, SnapshotPlan plan, bool allCapable)
+    public void OnSnapshot(SimPrimary primary, SnapshotPlan plan, Func<SnapshotMember, bool> decodesLz4)
     {
         PrimaryOptions options = primary.Options;
         Require(plan.Members.Count > 0, $"window: a snapshot for nobody");
+        int capable = plan.Members.Count(decodesLz4);
         Require(
-            plan.Announcement.Compressed == (options.Compress && allCapable),
-            $"cohort-AND: compressed {plan.Announcement.Compressed} for a cohort of {plan.Members.Count}, compression {options.Compress}, all capable {allCapable}");
+            plan.Announcement.Compressed == (options.Compress && capable == plan.Members.Count),
+            $"cohort-AND: compressed {plan.Announcement.Compressed} for a cohort of {plan.Members.Count}, compression {options.Compress}, {capable} decode it");
+        Require(
+            !options.Compress || options.MixedCohort == MixedCohort.And || capable == 0 || capable == plan.Members.Count,
+            $"cohort-Split: {capable} of a cohort of {plan.Members.Count} decode lz4, the others do not");
         Require(options.MaxCohort == 0 || plan.Members.Count <= options.MaxCohort, $"window: a cohort of {plan.Members.Count}, at most {options.MaxCohort} allowed");
         Require(plan.Announcement.BaseOffset == primary.Core.LogEnd, $"snapshot: base {plan.Announcement.BaseOffset} is not the log's end {primary.Core.LogEnd}");
+        Require(plan.Transport == options.Transport, $"snapshot: it goes to {plan.Transport}, not to {options.Transport}");
+        Require(!primary.Silo.Places.IsWaiting(primary), $"12: a snapshot is begun without a place for it");
         foreach (SnapshotMember member in plan.Members)
+            CheckNotNamed(primary, member);
+    }
+
+    /// <summary>A saved snapshot goes to a member of the cohort, or to one that came late.</summary>
+    public void OnSending(SimPrimary primary, SavedSnapshot saved, SnapshotMember member, ReplicaCapabilities capabilities)
+    {
+        Require(
+            !saved.Announcement.Compressed || capabilities.HasFlag(ReplicaCapabilities.Lz4),
+            $"snapshot: {member.Silo} gets a compressed file and cannot decode it");
+        Require(!member.DualChannel || capabilities.HasFlag(ReplicaCapabilities.DualChannel), $"snapshot: {member.Silo} has one channel and is sent on two");
+        CheckNotNamed(primary, member);
+    }
+
+    private void CheckNotNamed(SimPrimary primary, SnapshotMember member)
+    {
+        ShardRecord record = world.Store.Current(shard);
+        CopyName? old = world.Find(member.Silo)?.Slot(shard).Copy?.Name;
+        Require(
+            old is null || record.Epoch != primary.Core.Epoch || !record.Names(old.Value),
+            $"in-sync: {member.Silo} gets a full sync while the record names its copy {old}");
+    }
+
+    /// <summary>Whether a change of settings leaves a link alone: only one whose command stream would be agreed on differently ends.</summary>
+    public static bool StaysWith(PrimaryLink link, PrimaryOptions options) =>
+        link.Phase != LinkPhase.Online || link.Packer is not null == (options.Compress && link.Request.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+
+    public void AfterChange(SimPrimary primary, Dictionary<string, (long Attach, bool Stays)> before)
+    {
+        if (primary.Core.IsDown)
+            return;
+        foreach ((string silo, (long attach, bool stays)) in before)
         {
-            ShardRecord record = world.Store.Current(shard);
-            CopyName? old = world.Find(member.Silo)?.Slot(shard).Copy?.Name;
-            Require(
-                old is null || record.Epoch != primary.Core.Epoch || !record.Names(old.Value),
-                $"in-sync: {member.Silo} gets a full sync while the record names its copy {old}");
+            bool stayed = primary.Core.Links.Any(link => link.Silo == silo && link.Attach == attach);
+            Require(stayed == stays, $"settings: the link to {silo} {(stayed ? "stays" : "ends")} after a change that {(stays ? "does not concern" : "concerns")} it");
         }
     }
 
@@ -132,13 +172,13 @@ internal sealed partial class Oracle
     private void CheckLink(SimPrimary primary, PrimaryLink link)
     {
         Require(link.Unsent <= primary.Options.ItemsUnsentMax + 2, $"12: {link.Unsent} items to {link.Silo} are unsent");
-        if (!link.Streams)
+        if (!link.Pins)
             return;
         Require(primary.Copy.Log.FirstOffset <= link.NextOffset, $"11: the log begins at {primary.Copy.Log.FirstOffset}, {link.Silo} is still to be sent {link.NextOffset}");
         if (link.Phase != LinkPhase.Online || link.Acknowledged < 0)
             return;
         Slot? slot = world.Find(link.Silo)?.Slot(shard);
-        Require(slot?.Coming is not { State: CopyState.Loading } loading || loading.Name != link.Copy, $"8: the link to {link.Silo} is online at {link.Acknowledged}, its copy is being loaded");
+        Require((slot?.Coming ?? slot?.Copy) is not { State: CopyState.Loading } loading || loading.Name != link.Copy, $"8: the link to {link.Silo} is online at {link.Acknowledged}, its copy is being loaded");
         if (slot?.Copy is { } copy && copy.Name == link.Copy && slot.Replica?.Core.AttachNumber == link.Attach)
             Require(link.Acknowledged <= copy.Log.EndOffset, $"8: {link.Silo} is noted at {link.Acknowledged} in epoch {primary.Core.Epoch}, its log ends at {copy.Log.EndOffset}");
     }

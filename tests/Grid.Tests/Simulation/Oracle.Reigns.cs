@@ -8,12 +8,16 @@ namespace Grid.Tests.Simulation;
 /// <content>What primaries do: appends, commits, replies, snapshots.</content>
 internal sealed partial class Oracle
 {
+    /// <summary>A log is dropped chunk by chunk.</summary>
+    private const int ChunkBytes = 64 << 10;
+
     public void OnReignBegins(SimPrimary primary)
     {
         long epoch = primary.Core.Epoch;
         Require(!_reigns.ContainsKey(epoch), $"3: epoch {epoch} begins twice");
         Require(primary.Copy.State == Grid.Replication.Copies.CopyState.Complete, $"13: {primary.Copy.Name} reigns and is {primary.Copy.State}");
-        Require(Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
+        // One that waited for its grant's end may have been deposed meanwhile.
+        Require(_committed.Epoch > epoch || Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
         Reign reign = new(epoch, [.. primary.Copy.History.Starts], primary.Copy.Log.EndOffset) { LogBegan = primary.Copy.Log.FirstOffset };
         for (long offset = 1; offset <= reign.End; offset++)
             reign.Model.Apply(_truth[new LogPosition(reign.EpochAt(offset), offset)], IsOrdered);
@@ -39,7 +43,10 @@ internal sealed partial class Oracle
             CheckLink(primary, link);
         PrimaryOptions options = primary.Options;
         Require(primary.Copy.Log.FirstOffset <= Math.Max(core.Committed + 1, reign.LogBegan), $"11: the log begins at {primary.Copy.Log.FirstOffset}, behind the committed {core.Committed}");
-        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + (2 * world.Plan.ValueBytesMax) + 4096;
+        long slack = ChunkBytes + (2 * world.Plan.ValueBytesMax) + 4096;
+        long uncommitted = primary.Copy.Log.BytesFrom(core.Committed + 1);
+        Require(uncommitted <= options.UncommittedBytesMax + slack, $"12: {uncommitted} bytes of the log are not committed, at most {options.UncommittedBytesMax} may be");
+        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + options.SyncPinBytesMax + slack;
         Require(primary.Copy.Log.Bytes <= logMax, $"12: the log holds {primary.Copy.Log.Bytes} bytes, more than {logMax}");
     }
 
@@ -47,11 +54,14 @@ internal sealed partial class Oracle
     private void Commit(Reign reign, long committed)
     {
         LogPosition at = new(reign.EpochAt(committed), committed);
+        if (committed > reign.Adopted)
+            CheckLeases(reign.Epoch, "commits");
         reign.Committed = committed;
         if (committed > _committed.Offset)
         {
             Require(_committed.Offset == 0 || reign.EpochAt(_committed.Offset) == _committed.Epoch, $"6: epoch {reign.Epoch} commits {at} on a line without the committed {_committed}");
             _committed = at;
+            NoteCommit();
         }
         else if (committed > 0)
         {
@@ -101,6 +111,9 @@ internal sealed partial class Oracle
         public long Epoch { get; } = epoch;
 
         public long End { get; private set; } = end;
+
+        /// <summary>The end of the adopted log.</summary>
+        public long Adopted { get; } = end;
 
         /// <summary>Where the adopted log begins.</summary>
         public long LogBegan { get; init; }

@@ -30,6 +30,7 @@ internal sealed partial class Oracle
         ReplyHeader header = ReplyHeader.Read(reply);
         if (header.Status != BatchStatus.Ok)
             return;
+        CheckLeases(primary.Core.Epoch, "answers");
         _arrivals.Remove((primary.Core.Epoch, call), out Arrival? arrival);
         long committed = primary.Core.Committed;
         Require(header.Epoch == primary.Core.Epoch, $"9: a reply of epoch {header.Epoch} in epoch {primary.Core.Epoch}");

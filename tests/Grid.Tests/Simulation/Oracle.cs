@@ -86,7 +86,8 @@ internal sealed partial class Oracle(World world, int shard)
         if (!_copies.TryGetValue(copy, out CopyCheck? check))
         {
             _copies.Add(copy, check = new CopyCheck { VerifiedTo = copy.Log.FirstOffset - 1, AppliedByReign = copy.Applied });
-            CheckContents(copy);
+            if (copy.State != CopyState.Loading)
+                CheckContents(copy);
         }
 
         check.VerifiedTo = Math.Max(Math.Min(check.VerifiedTo, copy.Log.EndOffset), copy.Log.FirstOffset - 1);
@@ -100,8 +101,15 @@ internal sealed partial class Oracle(World world, int shard)
             return;
         }
 
+        if (copy.State == CopyState.Loading)
+        {
+            CheckKept(slot, copy);
+            return;
+        }
+
         if (world.Steps % 50 == 0)
             CheckContents(copy);
+        CheckFreshness(slot.Silo, copy, check);
         Require(
             copy.Applied <= Math.Max(copy.CommittedSeen, check.AppliedByReign),
             $"5: {copy.Name} applied {copy.Applied}, has seen {copy.CommittedSeen} committed");
@@ -112,8 +120,8 @@ internal sealed partial class Oracle(World world, int shard)
 
     private void CheckReplica(Slot slot, SimReplica replica)
     {
-        long keptMax = world.Plan.Replica.KeptBytesMax + Math.Max(world.Plan.Primary.ItemBytesMax, world.Plan.ValueBytesMax + 256);
-        Require((slot.Coming?.Log.Bytes ?? 0) <= keptMax, $"12: {slot.Silo.Name} keeps {slot.Coming?.Log.Bytes} bytes of mutations");
+        if (slot.Coming is { State: CopyState.Loading } coming)
+            CheckKept(slot, coming);
         ShardCopy copy = replica.Core.Copy;
         LogPosition applied = new(copy.History.EpochAt(copy.Applied), copy.Applied);
         if (replica.Core.MayServe && applied.Offset > 0)
@@ -128,6 +136,12 @@ internal sealed partial class Oracle(World world, int shard)
         Require(
             reign.Holds(position),
             $"4: {slot.Silo.Name} follows epoch {reign.Epoch} at {position}, which is no part of that reign's log");
+    }
+
+    private void CheckKept(Slot slot, ShardCopy loading)
+    {
+        long keptMax = world.Plan.Replica.KeptBytesMax + Math.Max(world.Plan.Primary.ItemBytesMax, world.Plan.ValueBytesMax + 256);
+        Require(loading.Log.Bytes <= keptMax, $"12: {slot.Silo.Name} keeps {loading.Log.Bytes} bytes of mutations");
     }
 
     /// <summary>Every byte in a log is what some primary put there under that very number.</summary>
@@ -193,6 +207,7 @@ internal sealed partial class Oracle(World world, int shard)
     {
         public long VerifiedTo;
         public long AppliedByReign;
+        public long FreshAtMs = long.MinValue;
     }
 
     private sealed class Collector(int keyspace, Dictionary<(int, string), (string, ulong, long)> found) : IEntrySink

@@ -83,18 +83,14 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
             return;
         }
 
-        (PooledBuffer item, long attach, Action? taken) = _queue.Dequeue();
+        (PooledBuffer item, _, Action? taken) = _queue.Dequeue();
         Hand(slot, item.Span);
         item.Release();
         long run = _run;
         world.After(world.Random.Below(300), sender.Silo, () =>
         {
-            if (run != _run)
-                return;
-            if (isSnapshot)
+            if (run == _run)
                 taken?.Invoke();
-            else
-                sender.ItemSent(target, attach);
         });
         Pump();
     }

@@ -1,4 +1,5 @@
 using Grid.Replication;
+using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 
@@ -36,6 +37,15 @@ internal sealed record SimPlan
 
     /// <summary>Share of ended links whose last items come all the same.</summary>
     public double ItemsLeftOver { get; init; }
+
+    /// <summary>Share of snapshots that cannot be written to their file.</summary>
+    public double DiskFails { get; init; }
+
+    /// <summary>Share of silos that take a snapshot on one channel only.</summary>
+    public double SingleChannelSilo { get; init; }
+
+    /// <summary>Syncs that the primaries of one silo serve at a time.</summary>
+    public int PlacesMax { get; init; } = 8;
 
     public double PayloadDamaged { get; init; }
 
@@ -92,6 +102,9 @@ internal sealed record SimPlan
             SlowSilo = Some(random, 0.3),
             PlainSilo = Some(random, 0.5),
             OddSilo = Some(random, 0.5),
+            SingleChannelSilo = Some(random, 0.5),
+            DiskFails = Some(random, 0.3),
+            PlacesMax = random.Chance(0.6) ? 8 : random.Between(1, 2),
             Primary = new PrimaryOptions
             {
                 Replicas = replicas,
@@ -105,6 +118,15 @@ internal sealed record SimPlan
                 UncommittedBytesMax = tight ? 96 << 10 : 4 << 20,
                 SnapshotKeptBytesMax = tight && random.Chance(0.5) ? random.Between(16, 64) << 10 : 64 << 20,
                 ItemBytesMax = random.Chance(0.5) ? 2048 : 256 << 10,
+                MixedCohort = random.Chance(0.4) ? MixedCohort.Split : MixedCohort.And,
+                DualChannel = random.Chance(0.8),
+                Transport = random.Chance(0.4) ? SyncTransport.Disk : SyncTransport.Diskless,
+                SavedSnapshotMs = random.Chance(0.3) ? 0 : random.Between(100, 3000),
+                Checksums = random.Chance(0.85),
+                LeaseMs = random.Between(200, 1200),
+                BacklogMsMax = random.Chance(0.3) ? random.Between(200, 2000) : 3_600_000,
+                SyncPinBytes = tight ? random.Between(8, 64) << 10 : 64 << 20,
+                SyncPinBytesMax = tight ? 256 << 10 : 256 << 20,
                 HoleWaitMs = random.Between(20, 150),
                 BatchesBehindHoleMax = random.Chance(0.3) ? random.Between(1, 4) : 64,
                 ClientsMax = random.Chance(0.15) ? random.Between(1, 3) : 4096,
@@ -114,6 +136,7 @@ internal sealed record SimPlan
             Replica = new ReplicaOptions
             {
                 BacklogBytesMax = tight ? 16 << 10 : 1 << 20,
+                LoadMode = random.Chance(0.4) ? LoadMode.Discard : LoadMode.Swap,
                 KeptBytesMax = random.Chance(0.3) ? 2 << 10 : 16 << 20,
                 ReplicaTimeoutMs = timeout,
                 BackoffMs = 20,
@@ -145,4 +168,16 @@ internal enum RuntimeBug
 
     /// <summary>A write of the record that timed out counts as failed.</summary>
     BelievesTimeouts = 16,
+
+    /// <summary>A copy grants a lease to whoever asks, whatever it has seen.</summary>
+    GrantsToAnyEpoch = 32,
+
+    /// <summary>A copy that is being adopted goes on granting leases to the reign before.</summary>
+    GrantsWhileTakingOver = 64,
+
+    /// <summary>A new reign serves before the adopted copy's own grant has ended.</summary>
+    IgnoresOwnGrant = 128,
+
+    /// <summary>A silo that is asked to follow a higher epoch does not tell the primary that reigns there.</summary>
+    HidesHigherEpoch = 256,
 }

@@ -8,7 +8,7 @@ using Grid.Replication.Time;
 namespace Grid.Tests.Simulation;
 
 /// <summary>The shell around a primary: carries its wishes out, as the grain of a real silo does.</summary>
-internal sealed class SimPrimary : IPrimaryOutput, IDisposable
+internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
 {
     private readonly Slot _slot;
     private readonly World _world;
@@ -16,6 +16,8 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
     private readonly Dictionary<string, Pipe> _commands = [];
     private readonly Dictionary<string, Pipe> _snapshots = [];
     private readonly Dictionary<(string, long), ReplicaCapabilities> _attached = [];
+    private readonly Dictionary<string, PieceStream> _sendings = [];
+    private readonly Dictionary<long, byte[]> _files = [];
     private bool _flushing;
     private bool _gone;
 
@@ -26,7 +28,7 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         _oracle = _world.Oracles[slot.Shard];
         Copy = copy;
         Token = token;
-        Options = _world.Plan.Primary with { Planted = _world.Plan.Planted, Compress = slot.Silo.Compresses };
+        Options = slot.Silo.PrimaryOptions;
         Core = new ShardPrimary(copy, token, record, Options, _world.Random, this);
     }
 
@@ -36,12 +38,15 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
 
     public long Token { get; }
 
-    public PrimaryOptions Options { get; }
+    public PrimaryOptions Options { get; private set; }
 
     public SimSilo Silo => _slot.Silo;
 
     /// <summary>The snapshot on its way out.</summary>
     public SnapshotJob? Job { get; private set; }
+
+    /// <summary>True while a snapshot is taken, or a saved one is on its way to somebody.</summary>
+    public bool IsSyncing => Job is not null || Core.Links.Any(link => link.Phase == LinkPhase.Syncing && _files.ContainsKey(link.SnapshotId));
 
     public Instant Now => _world.Now(Silo);
 
@@ -94,6 +99,26 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         Turn(() => Core.OnSnapshotEnded(job.Plan.SnapshotId, Now));
     }
 
+    /// <summary>The file is whole.</summary>
+    public void SnapshotSaved(SnapshotJob job, byte[] file, long entries)
+    {
+        if (Job == job)
+            Job = null;
+        _files[job.Plan.SnapshotId] = file;
+        Turn(() => Core.OnSnapshotSaved(job.Plan.SnapshotId, file.Length, entries, Now));
+    }
+
+    public void SyncPermitted() => Turn(() => Core.OnSyncPermitted(Now));
+
+    /// <summary>Settings are changed while it reigns.</summary>
+    public void Reconfigure(PrimaryOptions options) => Turn(() =>
+    {
+        Dictionary<string, (long Attach, bool Stays)> before = Core.Links.ToDictionary(link => link.Silo, link => (link.Attach, Oracle.StaysWith(link, options)));
+        Options = options;
+        Core.Reconfigure(options, Now);
+        _oracle.AfterChange(this, before);
+    });
+
     public void SnapshotSent(string silo, long attach) => Turn(() => Core.OnSnapshotSent(silo, attach, Now));
 
     public void ItemSent(string silo, long attach) => Turn(() => Core.OnSent(silo, attach, Now));
@@ -107,98 +132,7 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
         foreach (Pipe pipe in _commands.Values.Concat(_snapshots.Values))
             pipe.Clear();
         Job?.Dispose();
-    }
-
-    void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item) => CommandPipe(silo).Send(item, attach);
-
-    void IPrimaryOutput.Reply(object token, PooledBuffer reply)
-    {
-        ClientCall call = (ClientCall)token;
-        byte[] bytes = reply.Span.ToArray();
-        reply.Release();
-        _oracle.OnReply(this, call, bytes);
-        if (_world.Chaos && _world.Random.Chance(_world.Plan.CallLost))
-            return;
-        _world.After(_world.CallDelayUs(null), null, () => call.Client.OnReply(call, bytes));
-    }
-
-    void IPrimaryOutput.WriteRecord(ShardRecord record) =>
-        _world.Store.CompareAndSet(Silo, record, Core.Record.Nonce, () => !_gone && !Core.IsDown, (outcome, current) =>
-            Turn(() => Core.OnRecordWritten(outcome, current, Now)));
-
-    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
-    {
-        foreach (CopyName name in copies)
-        {
-            if (_world.Find(name.Silo) is { } there)
-                _world.Tell(Silo, there, () => Grant(there, request, name));
-        }
-    }
-
-    void IPrimaryOutput.RequestSync() => _world.After(_world.CallDelayUs(null), Silo, () => Turn(() => Core.OnSyncPermitted(Now)));
-
-    void IPrimaryOutput.ReleaseSync()
-    {
-    }
-
-    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) =>
-        throw new NotSupportedException("Saved snapshots are not simulated yet.");
-
-    void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
-    {
-        _oracle.OnSnapshot(this, plan, plan.Members.All(member => _attached[(member.Silo, member.Attach)].HasFlag(ReplicaCapabilities.Lz4)));
-        Job = new SnapshotJob(_world, this, plan, [.. plan.Members.Select(member => SnapshotPipe(member.Silo))]);
-        Job.Begin();
-    }
-
-    void IPrimaryOutput.CancelSnapshot(long snapshotId)
-    {
-        _oracle.OnSnapshotCancelled(this, snapshotId);
-        if (Job is { } job && job.Plan.SnapshotId == snapshotId)
-            _world.After(10, Silo, job.Cancel);
-    }
-
-    void IPrimaryOutput.StartReplica(string silo, long endedAttach)
-    {
-        if (_world.Find(silo) is { } there)
-            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Follow(Core.Epoch, endedAttach));
-    }
-
-    void IPrimaryOutput.AbandonLink(string silo)
-    {
-        CommandPipe(silo).Clear();
-        SnapshotPipe(silo).Clear();
-        Job?.Forget(silo);
-    }
-
-    void IPrimaryOutput.StepDown(string reason)
-    {
-        _world.Count("StepDown");
-        _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch} steps down: {reason}");
-        _oracle.OnReignEnds(this);
-        _world.After(1, Silo, () =>
-        {
-            Job?.Cancel();
-            _slot.Ghosts.Remove(this);
-            if (_slot.Primary != this)
-                return;
-            _slot.Primary = null;
-            if (_slot.Copy == Copy && _slot.Coming is null)
-                _slot.StartReplica();
-        });
-    }
-
-    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
-    {
-        _oracle.OnReport(this, what, silo, details);
-        _world.Count(what.ToString());
-        _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch}: {what} {silo} {details}");
-    }
-
-    private void Grant(SimSilo there, LeaseRequest request, CopyName name)
-    {
-        if (there.Slot(_slot.Shard).Copy is { } copy && copy.Name == name && copy.TryGrant(request.Epoch, request.LeaseMs, _world.Now(there).MonotonicMs))
-            _world.Tell(there, Silo, () => Turn(() => Core.OnGranted(name, request.Number, Now)));
+        Silo.Places.Release(this);
     }
 
     private void Turn(Action action)
@@ -218,6 +152,9 @@ internal sealed class SimPrimary : IPrimaryOutput, IDisposable
                 Core.Flush(Now);
         });
     }
+
+    /// <summary>Where the pieces of a snapshot go.</summary>
+    public Pipe PipeOf(SnapshotMember member) => member.DualChannel ? SnapshotPipe(member.Silo) : CommandPipe(member.Silo);
 
     private Pipe CommandPipe(string silo) => Of(_commands, silo, isSnapshot: false);
 

@@ -21,13 +21,16 @@ internal sealed class SimReplica : IReplicaOutput
     {
         _slot = slot;
         _world = slot.Silo.World;
-        ReplicaOptions options = _world.Plan.Replica with { Planted = _world.Plan.Planted };
-        if (!slot.Silo.DecodesLz4)
-            options = options with { Capabilities = options.Capabilities & ~ReplicaCapabilities.Lz4 };
-        Core = new ShardReplica(copy, token, slot.LastAttach, options, _world.Random, this);
+        Options = slot.Silo.ReplicaOptions;
+        Core = new ShardReplica(copy, token, slot.LastAttach, Options, _world.Random, this);
     }
 
     public ShardReplica Core { get; }
+
+    public ReplicaOptions Options { get; private set; }
+
+    /// <summary>True when the newest attach asked for plaintext because of damage.</summary>
+    public bool AttachedFaulted { get; private set; }
 
     public SimSilo Silo => _slot.Silo;
 
@@ -38,6 +41,15 @@ internal sealed class SimReplica : IReplicaOutput
         _told = true;
         Core.OnNewEpoch(epoch, Now);
         Core.Follow(endedAttach, Now);
+        _told = false;
+    });
+
+    /// <summary>Settings are changed while it follows.</summary>
+    public void Reconfigure(ReplicaOptions options) => Turn(() =>
+    {
+        Options = options;
+        _told = true;
+        Core.Reconfigure(options, Now);
         _told = false;
     });
 
@@ -68,6 +80,7 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.Attach(AttachRequest request)
     {
+        AttachedFaulted = Core.IsFaulted;
         if (!_told)
         {
             _world.Oracles[_slot.Shard].OnAttaching(this, request, Now.MonotonicMs - _attachedAtMs, _attachesInRow++);
@@ -112,7 +125,8 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.InstallCopy(ShardCopy next, ShardCopy old)
     {
-        _slot.Coming = null;
+        if (_slot.Coming == next)
+            _slot.Coming = null;
         _slot.Copy = next;
         old.Dispose();
     }

@@ -1,5 +1,7 @@
 using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Replication.Replica;
 
 namespace Grid.Tests.Simulation;
 
@@ -7,6 +9,8 @@ namespace Grid.Tests.Simulation;
 internal sealed class SimSilo
 {
     private readonly Slot[] _slots;
+    private readonly long _monotonicAheadMs;
+    private readonly long _driftPpm;
 
     public SimSilo(World world, int index, int generation)
     {
@@ -17,10 +21,11 @@ internal sealed class SimSilo
         _slots = [.. Enumerable.Range(0, world.Plan.Shards).Select(shard => new Slot(this, shard))];
         Known = new SimSilo?[world.Plan.Shards];
         SlowFactor = world.Random.Chance(world.Plan.SlowSilo) ? world.Random.Between(2, 15) : 1;
-        DecodesLz4 = !world.Random.Chance(world.Plan.PlainSilo);
-        Compresses = world.Plan.Primary.Compress != world.Random.Chance(world.Plan.OddSilo);
+        Places = new Places(this, world.Plan.PlacesMax);
+        (PrimaryOptions, ReplicaOptions) = Settings.Draw(world);
         ClockSkewMs = world.Random.Between(-40, 40);
-        MonotonicAheadMs = world.Random.Between(0, 1_000_000);
+        _monotonicAheadMs = world.Random.Between(0, 1_000_000);
+        _driftPpm = world.Random.Between(-15_000, 15_000);
         Alive = [Name];
         world.After(world.Random.Below(50_000), this, Tick);
     }
@@ -41,16 +46,21 @@ internal sealed class SimSilo
 
     public int SlowFactor { get; set; }
 
-    public bool DecodesLz4 { get; }
+    /// <summary>What its primaries and replicas are set to; may change at any time.</summary>
+    public PrimaryOptions PrimaryOptions { get; set; }
 
-    /// <summary>What its primaries are set to.</summary>
-    public bool Compresses { get; }
+    public ReplicaOptions ReplicaOptions { get; set; }
+
+    public Places Places { get; }
 
     /// <summary>By how much its wall clock is wrong; may change at any time.</summary>
     public int ClockSkewMs { get; set; }
 
-    /// <summary>Its clock for time-outs began at another moment than everybody else's.</summary>
-    public long MonotonicAheadMs { get; }
+    /// <summary>Its clock for time-outs began at another moment than everybody else's, and runs a little fast or slow.</summary>
+    public long MonotonicMs(long nowMs) => _monotonicAheadMs + nowMs + (nowMs * _driftPpm / 1_000_000);
+
+    /// <summary>When its clock for time-outs showed so much.</summary>
+    public long TrueMs(long monotonicMs) => (long)((monotonicMs - _monotonicAheadMs) / (1 + (_driftPpm / 1e6)));
 
     /// <summary>Until when it was frozen or cut off, as far as is known.</summary>
     public long TroubledUntilMs { get; private set; }
@@ -90,6 +100,8 @@ internal sealed class SimSilo
         foreach (Slot slot in _slots)
         {
             slot.Tick();
+            if (slot.Replica is { } replica && World.Random.Chance(0.3))
+                World.Oracles[slot.Shard].ReadLocally(this, replica);
         }
 
         World.After((45 + World.Random.Below(10)) * 1000L, this, Tick);
@@ -134,6 +146,8 @@ internal sealed class Slot(SimSilo silo, int shard)
     public void Follow(long epoch, long endedAttach)
     {
         Silo.World.Touch(Shard);
+        if (Primary is not null && !Silo.World.Plan.Broken.HasFlag(RuntimeBug.HidesHigherEpoch))
+            Copy?.Observe(epoch, 0);
         if (Primary is not null || _activating)
             return;
         if (Replica is null)

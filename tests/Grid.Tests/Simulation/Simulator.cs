@@ -1,4 +1,5 @@
 using Grid.Replication.Copies;
+using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Storage;
@@ -133,11 +134,25 @@ internal static class Simulator
             PrimaryLink? link = primary.Core.Links.FirstOrDefault(link => link.Copy == member);
             if (link is not { Phase: LinkPhase.Online })
                 return $"the link to {member} is {link?.Phase}";
-            ShardCopy? copy = world.Find(member.Silo)?.Slot(shard).Copy;
+            Slot? slot = world.Find(member.Silo)?.Slot(shard);
+            if (WrongAgreement(primary, link, slot?.Replica) is { } wrong)
+                return wrong;
+            ShardCopy? copy = slot?.Copy;
             if (copy?.Applied != primary.Core.LogEnd)
                 return $"{member} has applied {copy?.Applied} of {primary.Core.LogEnd}";
         }
 
+        if (!primary.Core.HoldsLease(primary.Now))
+            return "the primary holds no lease";
         return primary.Core.Links.Count() == record.Members.Count() ? null : "a surplus replica is still linked";
+    }
+
+    /// <summary>Commands travel packed where both sides are set to it now, and plain where one is not.</summary>
+    private static string? WrongAgreement(SimPrimary primary, PrimaryLink link, SimReplica? replica)
+    {
+        if (replica is null || replica.AttachedFaulted)
+            return null;
+        bool wanted = primary.Options.Compress && replica.Options.Capabilities.HasFlag(ReplicaCapabilities.Lz4);
+        return link.Packer is not null == wanted ? null : $"the link to {link.Silo} is {(wanted ? "plain and ought to be packed" : "packed and ought to be plain")}";
     }
 }

@@ -1,6 +1,4 @@
-using Grid.Formats.Binary;
 using Grid.Formats.Buffers;
-using Grid.Formats.Links;
 using Grid.Formats.Mutations;
 using Grid.Formats.Snapshots;
 using Grid.Replication.Primary;
@@ -9,39 +7,42 @@ using Grid.Storage;
 namespace Grid.Tests.Simulation;
 
 /// <summary>
-/// Carries a snapshot out as the runtime does: slices of the scan on the primary's turns, encoded once, the same pieces
-/// on the stream of each member.
+/// Takes a snapshot as the runtime does: slices of the scan on the primary's turns, encoded once. A diskless one goes to the
+/// streams of its cohort piece by piece, one for the disk into a file.
 /// </summary>
 internal sealed class SnapshotJob : ISnapshotSink, IDisposable
 {
     private readonly World _world;
     private readonly SimPrimary _primary;
-    private readonly Dictionary<string, Pipe> _pipes;
     private readonly PooledBuffer _slice = PooledBuffer.Rent(4096);
     private readonly SnapshotWriter _writer;
     private readonly SnapshotPayloadEncoder _encoder;
-    private readonly int _pieceBytes;
-    private long _sequence = 1;
-    private long _sent;
+    private readonly Dictionary<string, PieceStream> _streams = [];
+    private readonly MemoryStream _file = new();
+    private readonly bool _fails;
     private bool _over;
 
-    public SnapshotJob(World world, SimPrimary primary, SnapshotPlan plan, IReadOnlyList<Pipe> pipes)
+    public SnapshotJob(World world, SimPrimary primary, SnapshotPlan plan)
     {
         _world = world;
         _primary = primary;
         Plan = plan;
-        _pipes = plan.Members.Select(member => member.Silo).Zip(pipes).ToDictionary(pair => pair.First, pair => pair.Second);
+        _fails = plan.Transport == SyncTransport.Disk && world.Chaos && world.Random.Chance(world.Plan.DiskFails);
         _writer = new SnapshotWriter(_slice);
-        _encoder = new SnapshotPayloadEncoder(plan.Announcement.Compressed ? SnapshotCodec.Lz4 : SnapshotCodec.None, checksums: true, SnapshotPayloadEncoder.ChunkBytesMin);
-        _pieceBytes = world.Random.Between(64, 4096);
+        _encoder = new SnapshotPayloadEncoder(plan.Announcement.Compressed ? SnapshotCodec.Lz4 : SnapshotCodec.None, plan.Checksums, SnapshotPayloadEncoder.ChunkBytesMin);
+        int pieceBytes = world.Random.Between(64, 4096);
+        if (plan.Transport == SyncTransport.Disk)
+            return;
+        foreach (SnapshotMember member in plan.Members)
+            _streams.Add(member.Silo, new PieceStream(world, primary, plan.Announcement, member, plan.Checksums, pieceBytes));
     }
 
     public SnapshotPlan Plan { get; }
 
     public void Begin()
     {
-        foreach (SnapshotMember member in Plan.Members)
-            _pipes[member.Silo].Send(Plan.Announcement.ToItem(member.Attach, 0, _primary.Core.Epoch, _primary.Core.Committed), member.Attach);
+        foreach (PieceStream stream in _streams.Values)
+            stream.Begin();
         _writer.Begin(new SnapshotMetadata
         {
             Shard = _primary.Copy.Shard,
@@ -52,11 +53,10 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
         Next();
     }
 
-    /// <summary>A member is out; without members there is nothing left to do.</summary>
+    /// <summary>A member is out.</summary>
     public void Forget(string silo)
     {
-        _pipes.Remove(silo);
-        if (_pipes.Count == 0 && !_over)
+        if (_streams.Remove(silo) && _streams.Count == 0 && !_over)
             _world.After(10, _primary.Silo, Cancel);
     }
 
@@ -64,8 +64,8 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
     {
         if (_over)
             return;
-        foreach (Pipe pipe in _pipes.Values)
-            pipe.Clear();
+        foreach (PieceStream stream in _streams.Values)
+            stream.Abandon();
         End();
     }
 
@@ -99,50 +99,43 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
             _encoder.Finish();
         while (_encoder.TryTakeChunk(out PooledBuffer? chunk))
         {
-            for (int at = 0; at < chunk.Length; at += _pieceBytes)
-                SendPiece(chunk.Span.Slice(at, Math.Min(_pieceBytes, chunk.Length - at)));
+            _file.Write(chunk.Span);
+            foreach (PieceStream stream in _streams.Values)
+                stream.Send(chunk.Span);
             chunk.Release();
         }
 
         if (more)
             Next();
+        else if (Plan.Transport == SyncTransport.Disk)
+            Save();
         else
             SendEnd();
     }
 
-    private void SendPiece(ReadOnlySpan<byte> piece)
+    private void Save()
     {
-        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + piece.Length);
-        new LinkItem(LinkItemKind.SnapshotChunk, 0, _sequence++, _primary.Core.Epoch, _primary.Core.Committed, Plan.SnapshotId, _sent, 0).Write(item);
-        item.Write(piece);
-        if (_world.Chaos && _world.Random.Chance(_world.Plan.PayloadDamaged / 4))
-            item.WritableSpan[LinkItem.HeadLength + _world.Random.Below(piece.Length)] ^= 0x10;
-        LinkItem.Seal(item);
-        _sent += piece.Length;
-        ToAll(item, null);
+        _over = true;
+        Free();
+        if (_fails)
+            _primary.SnapshotEnded(this);
+        else
+            _primary.SnapshotSaved(this, _file.ToArray(), _writer.Entries);
     }
 
     private void SendEnd()
     {
-        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + 8);
-        new LinkItem(LinkItemKind.SnapshotEnd, 0, _sequence++, _primary.Core.Epoch, _primary.Core.Committed, Plan.SnapshotId, _sent, 0).Write(item);
-        item.WriteInt64(_writer.Entries);
-        LinkItem.Seal(item);
-        ToAll(item, silo =>
+        foreach ((string silo, PieceStream stream) in _streams.ToArray())
         {
-            if (!_pipes.Remove(silo) || _over)
-                return;
-            _primary.SnapshotSent(silo, Plan.Members.First(member => member.Silo == silo).Attach);
-            if (_pipes.Count == 0)
-                End();
-        });
-    }
-
-    private void ToAll(PooledBuffer item, Action<string>? taken)
-    {
-        foreach ((string silo, Pipe pipe) in _pipes.ToArray())
-            pipe.Send(item.Retain(), Plan.Members.First(member => member.Silo == silo).Attach, taken is null ? null : () => taken(silo));
-        item.Release();
+            stream.End(_writer.Entries, () =>
+            {
+                if (_over || !_streams.Remove(silo))
+                    return;
+                _primary.SnapshotSent(silo, stream.Member.Attach);
+                if (_streams.Count == 0 && !_over)
+                    End();
+            });
+        }
     }
 
     private void End()

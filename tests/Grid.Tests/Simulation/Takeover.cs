@@ -111,6 +111,8 @@ internal sealed class Takeover(Slot slot, Action over)
         }
 
         long token = copy.TakeOwnership();
+        if (!_world.Plan.Broken.HasFlag(RuntimeBug.GrantsWhileTakingOver))
+            copy.Observe(plan.Epoch, 0);
         slot.Retire();
         long epoch = _world.Plan.Broken.HasFlag(RuntimeBug.ReusesEpoch) ? Math.Max(record.Epoch, copy.History.LastEpoch + 1) : plan.Epoch;
         Write(record, record.WithPrimary(plan.Copy, epoch, plan.InSync, _world.Random.NextGuid()), copy, token, created: false);
@@ -122,10 +124,10 @@ internal sealed class Takeover(Slot slot, Action over)
         _world.Store.CompareAndSet(slot.Silo, proposed, before.Nonce, () => slot.Silo.Up, (outcome, _) =>
         {
             _world.Touch(slot.Shard);
-            over();
             slot.Coming = null;
             if (outcome != RecordOutcome.Written || !copy.IsOwnedBy(token))
             {
+                over();
                 if (created)
                     copy.Dispose();
                 else if (copy.IsOwnedBy(token))
@@ -141,9 +143,23 @@ internal sealed class Takeover(Slot slot, Action over)
                 slot.Copy = copy;
             }
 
-            _world.Directory[slot.Shard] = slot.Silo;
-            slot.Primary = new SimPrimary(slot, copy, token, proposed);
-            slot.Primary.Start();
+            long leftMs = copy.GrantedUntilMs - _world.Now(slot.Silo).MonotonicMs;
+            if (leftMs > 0 && !_world.Plan.Broken.HasFlag(RuntimeBug.IgnoresOwnGrant))
+                _world.After(leftMs * 1050, slot.Silo, () => Reign(copy, token, proposed));
+            else
+                Reign(copy, token, proposed);
         });
+    }
+
+    /// <summary>What was granted to the primary before has ended.</summary>
+    private void Reign(ShardCopy copy, long token, ShardRecord record)
+    {
+        _world.Touch(slot.Shard);
+        over();
+        if (!copy.IsOwnedBy(token) || slot.Copy != copy)
+            return;
+        _world.Directory[slot.Shard] = slot.Silo;
+        slot.Primary = new SimPrimary(slot, copy, token, record);
+        slot.Primary.Start();
     }
 }

@@ -70,7 +70,7 @@ internal sealed partial class World
     /// <summary>True while things may go wrong by chance.</summary>
     public bool Chaos { get; set; } = true;
 
-    public Instant Now(SimSilo? silo) => new(NowMs + (silo?.MonotonicAheadMs ?? 0), UnixEpochMs + NowMs + (silo?.ClockSkewMs ?? 0));
+    public Instant Now(SimSilo? silo) => new(silo?.MonotonicMs(NowMs) ?? NowMs, UnixEpochMs + NowMs + (silo?.ClockSkewMs ?? 0));
 
     /// <summary>Has something done later, on a silo's turn if one is given: never on a dead silo, later on a frozen one.</summary>
     public void After(long delayUs, SimSilo? silo, Action action) =>

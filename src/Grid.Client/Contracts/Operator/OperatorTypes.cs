@@ -69,6 +69,50 @@ public sealed record ShardStatus
 
     /// <summary>Why the shard does not serve; null while it does.</summary>
     [Id(7)] public string? Problem { get; init; }
+
+    /// <summary>The primary's links to its replicas.</summary>
+    [Id(8)] public IReadOnlyList<LinkStatus> Links { get; init; } = [];
+
+    /// <summary>What the last sync window decided, and why: codec, base, transport; empty before the first.</summary>
+    [Id(9)] public string LastWindow { get; init; } = "";
+
+    /// <summary>Silos whose replicas cannot keep up with the shard's writes.</summary>
+    [Id(10)] public IReadOnlyList<string> Laggards { get; init; } = [];
+}
+
+/// <summary>A primary's link to one replica.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.LinkStatus")]
+public sealed record LinkStatus
+{
+    /// <summary>The replica's silo.</summary>
+    [Id(0)] public required string Silo { get; init; }
+
+    /// <summary>Leaving (the record still names its copy), Waiting (in the sync window), Syncing or Online.</summary>
+    [Id(1)] public required string Phase { get; init; }
+
+    /// <summary>True when its snapshot travels, or travelled, on a stream of its own.</summary>
+    [Id(2)] public bool DualChannel { get; init; }
+
+    /// <summary>How its mutations travel: plain or lz4.</summary>
+    [Id(3)] public required string Codec { get; init; }
+
+    /// <summary>Bytes of mutations that were compressed since the link began.</summary>
+    [Id(4)] public long RawBytes { get; init; }
+
+    /// <summary>Bytes that they became.</summary>
+    [Id(5)] public long WireBytes { get; init; }
+
+    /// <summary>True while compression pauses because the data proved incompressible.</summary>
+    [Id(6)] public bool BackingOff { get; init; }
+
+    /// <summary>Bytes of log that wait to be sent to it.</summary>
+    [Id(7)] public long PinnedBytes { get; init; }
+
+    /// <summary>How many may, before the link is ended.</summary>
+    [Id(8)] public long PinBudgetBytes { get; init; }
+
+    /// <summary>Bytes that the replica keeps until its load is done.</summary>
+    [Id(9)] public long KeptBytes { get; init; }
 }
 
 /// <summary>One copy of a shard.</summary>

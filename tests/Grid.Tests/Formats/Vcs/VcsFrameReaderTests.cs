@@ -248,12 +248,21 @@ public sealed class VcsFrameReaderTests
     }
 
     [Fact]
-    public void Reads_of_zero_bytes_do_nothing_and_reads_of_more_than_there_is_are_fine()
+    public void Reads_of_zero_bytes_do_nothing()
     {
         byte[] content = Samples.Text(1000);
         byte[] frame = VcsTesting.Frame(content);
         ReadOnlyMemory<byte> nothing = default;
         Assert.Equal(content, VcsTesting.Read([nothing, frame.AsMemory(0, 3), nothing, frame.AsMemory(3, 30), nothing, nothing, frame.AsMemory(33), nothing]).Output);
+    }
+
+    [Fact]
+    public void Oversized_reads_of_many_blocks_at_once_give_the_same()
+    {
+        byte[] content = Samples.Mixed((5 << 20) + 3);
+        byte[] frame = VcsTesting.Frame(content);
+        Assert.Equal(content, VcsTesting.Read(frame).Output);
+        Assert.Equal(content, VcsTesting.Read([frame.AsMemory(0, 5), frame.AsMemory(5)]).Output);
     }
 
     [Fact]

@@ -1,0 +1,28 @@
+namespace Grid.Replication.Primary;
+
+/// <content>What is told to operators.</content>
+public sealed partial class ShardPrimary
+{
+    /// <summary>What the last sync window decided, and why; empty before the first.</summary>
+    public string LastWindow { get; private set; } = "";
+
+    /// <summary>Silos whose replicas cannot keep up with the writes, linked at present or not.</summary>
+    public IReadOnlyCollection<string> Laggards => _laggards;
+
+    /// <summary>The links as they are now.</summary>
+    public LinkView[] ViewLinks() => [.. _links.Values.Select(View)];
+
+    private LinkView View(PrimaryLink link) => new(
+        link.Silo,
+        link.Phase,
+        link.DualChannel,
+        link.Packer is not null,
+        link.Packer?.RawBytes ?? 0,
+        link.Packer?.WireBytes ?? 0,
+        link.Packer?.IsBackingOff ?? false,
+        link.Acknowledged,
+        link.Pins ? _copy.Log.BytesFrom(link.NextOffset) : 0,
+        PinBudgetOf(link.Silo),
+        link.KeptBytes,
+        _laggards.Contains(link.Silo));
+}

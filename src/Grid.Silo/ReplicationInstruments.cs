@@ -1,0 +1,146 @@
+using System.Diagnostics.Metrics;
+using Grid.Replication.Primary;
+using Grid.Replication.Replica;
+
+namespace Grid.Silo;
+
+/// <summary>
+/// What replication reports on the meter <see cref="MeterName"/>: fed with the events of this silo's primaries and replicas.
+/// </summary>
+/// <remarks>Thread-safe.</remarks>
+internal sealed class ReplicationInstruments
+{
+    /// <summary>The meter.</summary>
+    public const string MeterName = "Grid";
+
+    /// <summary>Tag: <c>full</c> or <c>partial</c>.</summary>
+    public const string SyncKind = "grid.sync.kind";
+
+    /// <summary>Tag: <c>completed</c>, <c>failed</c> or, of a sync that was right so far, <c>dropped</c>.</summary>
+    public const string SyncOutcome = "grid.sync.outcome";
+
+    /// <summary>Tag: what went wrong, in one word; the convention's name for it.</summary>
+    public const string ErrorType = "error.type";
+
+    /// <summary>Tag: <c>lz4</c> or <c>none</c>.</summary>
+    public const string Codec = "grid.codec";
+
+    private readonly Counter<long> _attaches;
+    private readonly Counter<long> _syncs;
+    private readonly Counter<long> _errors;
+    private readonly Counter<long> _tailCuts;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _rounds;
+    private readonly Counter<long> _givenUp;
+    private readonly Counter<long> _joined;
+    private readonly Counter<long> _faulted;
+    private readonly Counter<long> _linksEnded;
+    private readonly Counter<long> _inSyncChanges;
+    private readonly Counter<long> _reigns;
+
+    public ReplicationInstruments(IMeterFactory meters)
+    {
+        Meter meter = meters.Create(MeterName);
+        _attaches = meter.CreateCounter<long>("grid.replication.attaches", "{attach}", "Attaches that replicas sent.");
+        _syncs = meter.CreateCounter<long>("grid.replication.syncs", "{sync}", "Syncs that ended at a replica, by kind and outcome.");
+        _errors = meter.CreateCounter<long>("grid.replication.errors", "{error}", "What ended a link or a load at a replica, by type.");
+        _tailCuts = meter.CreateCounter<long>("grid.replication.tail_cuts", "{cut}", "Tails that were never committed and were cut away.");
+        _refused = meter.CreateCounter<long>("grid.replication.partial_refusals", "{attach}", "Attaches that a primary could not answer from its backlog.");
+        _rounds = meter.CreateCounter<long>("grid.replication.rounds", "{snapshot}", "Snapshots that a primary began for a cohort, by codec.");
+        _givenUp = meter.CreateCounter<long>("grid.replication.rounds.given_up", "{snapshot}", "Snapshots given up because they kept too much memory.");
+        _joined = meter.CreateCounter<long>("grid.replication.rounds.joined", "{replica}", "Replicas that joined a snapshot on disk that was there already.");
+        _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row.");
+        _linksEnded = meter.CreateCounter<long>("grid.replication.links.ended", "{link}", "Links that a primary ended, by type of reason.");
+        _inSyncChanges = meter.CreateCounter<long>("grid.replication.in_sync_changes", "{change}", "Changes of in-sync sets.");
+        _reigns = meter.CreateCounter<long>("grid.replication.reigns", "{reign}", "Reigns begun over a shard.");
+    }
+
+    /// <summary>Something happened at a replica.</summary>
+    public void Count(ReplicaEvent what)
+    {
+        switch (what)
+        {
+            case ReplicaEvent.Attaching:
+                _attaches.Add(1);
+                break;
+            case ReplicaEvent.PartialResync:
+                Sync("partial", "completed");
+                break;
+            case ReplicaEvent.LoadEnded:
+                Sync("full", "completed");
+                break;
+            case ReplicaEvent.LoadDropped:
+                Sync("full", "dropped");
+                break;
+            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled:
+                Sync("full", "failed");
+                _errors.Add(1, Tag(ErrorType, ErrorOf(what)));
+                break;
+            case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt:
+                _errors.Add(1, Tag(ErrorType, ErrorOf(what)));
+                break;
+            case ReplicaEvent.Faulted:
+                _faulted.Add(1);
+                break;
+            case ReplicaEvent.TailCut:
+                _tailCuts.Add(1);
+                break;
+        }
+    }
+
+    /// <summary>Something happened at a primary.</summary>
+    public void Count(PrimaryEvent what)
+    {
+        switch (what)
+        {
+            case PrimaryEvent.ReignBegan:
+                _reigns.Add(1);
+                break;
+            case PrimaryEvent.FullSyncNeeded:
+                _refused.Add(1);
+                break;
+            case PrimaryEvent.InSyncChanged:
+                _inSyncChanges.Add(1);
+                break;
+            case PrimaryEvent.SnapshotGivenUp:
+                _givenUp.Add(1);
+                break;
+            case PrimaryEvent.SnapshotJoined:
+                _joined.Add(1);
+                break;
+        }
+    }
+
+    /// <summary>A primary ended a link.</summary>
+    public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(ErrorType, reason switch
+    {
+        LinkEndReason.Reattached => "reattached",
+        LinkEndReason.Silent => "silent",
+        LinkEndReason.SiloDead => "silo_dead",
+        LinkEndReason.StreamFailed => "stream_failed",
+        LinkEndReason.Surplus => "surplus",
+        LinkEndReason.Overrun => "overrun",
+        LinkEndReason.SnapshotLost => "snapshot_lost",
+        LinkEndReason.SettingsChanged => "settings_changed",
+        LinkEndReason.Misbehaved => "misbehaved",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "A reason without a name."),
+    }));
+
+    /// <summary>A primary begins a snapshot for a cohort.</summary>
+    public void CountRound(SnapshotPlan plan) => _rounds.Add(1, Tag(Codec, plan.Announcement.Compressed ? "lz4" : "none"));
+
+    private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(SyncKind, kind), Tag(SyncOutcome, outcome));
+
+    private static string ErrorOf(ReplicaEvent what) => what switch
+    {
+        ReplicaEvent.Gap => "gap",
+        ReplicaEvent.CommandDamaged or ReplicaEvent.LoadDamaged => "checksum",
+        ReplicaEvent.CommandsCorrupt or ReplicaEvent.LoadCorrupt => "corrupt",
+        ReplicaEvent.LoadTruncated => "truncated",
+        ReplicaEvent.LoadIncompatible => "incompatible",
+        ReplicaEvent.LoadStalled => "stalled",
+        _ => throw new ArgumentOutOfRangeException(nameof(what), what, "No error."),
+    };
+
+    private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
+}

@@ -1,0 +1,140 @@
+using Grid.Formats.Links;
+using Grid.Formats.Operations;
+using Grid.Silo;
+using Grid.Streams;
+using Orleans.TestingHost;
+using Xunit;
+
+namespace Grid.Cluster.Tests.Replication;
+
+/// <summary>Bytes and items are harmed on their way in a running cluster; the copies end equal, and the counters tell what happened.</summary>
+public sealed class CorruptionTests
+{
+    private const int Shards = 4;
+    private const int Bulk = 64;
+    private const int BulkBytes = 24_000;
+
+    [Fact]
+    public async Task Each_fault_alone_is_healed_and_counted_as_what_it_is()
+    {
+        StreamFaults faults = new(seed: 1);
+        await using GridCluster cluster = await GridCluster.StartAsync(2, options => Configure(options, replicas: 1), faults);
+        await cluster.UntilWholeAsync(copies: 2);
+        await LoadAsync(cluster);
+
+        await ExpectAsync(cluster, faults, GridConstants.CommandStreams, LinkItemKind.Mutations, GridStreamFaultKind.Drop, error: "gap", full: 0, partial: 1);
+        await ExpectAsync(cluster, faults, GridConstants.CommandStreams, LinkItemKind.Mutations, GridStreamFaultKind.FlipBit, error: "checksum", full: 0, partial: 1);
+        await ExpectAsync(cluster, faults, GridConstants.CommandStreams, LinkItemKind.Mutations, GridStreamFaultKind.Cut, error: "checksum", full: 0, partial: 1);
+        await ExpectAsync(cluster, faults, GridConstants.CommandStreams, LinkItemKind.Mutations, GridStreamFaultKind.Duplicate, error: null, full: 0, partial: 0);
+        await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, GridStreamFaultKind.Drop, error: "truncated", full: 1, partial: 0);
+        await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, GridStreamFaultKind.FlipBit, error: "checksum", full: 1, partial: 0);
+        await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, GridStreamFaultKind.Cut, error: "checksum", full: 1, partial: 0);
+        await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, GridStreamFaultKind.Duplicate, error: null, full: 1, partial: 0);
+        await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotEnd, GridStreamFaultKind.Drop, error: "stalled", full: 1, partial: 0);
+    }
+
+    [Fact]
+    public async Task Under_writes_and_full_syncs_with_faults_of_every_kind_the_copies_end_equal_and_nothing_acknowledged_is_missing()
+    {
+        StreamFaults faults = new(seed: 2);
+        await using GridCluster cluster = await GridCluster.StartAsync(3, options => Configure(options, replicas: 2), faults);
+        await cluster.UntilWholeAsync(copies: 3);
+        await LoadAsync(cluster);
+        faults.SetRate(GridConstants.CommandStreams, 0.002);
+        faults.SetRate(GridConstants.SnapshotStreams, 0.05);
+        await using NumberWriters writers = new(cluster, keys: 32);
+
+        long dropped = 0;
+        for (int round = 0; !EachKindHappened(faults); round++)
+        {
+            Assert.True(round < 60, $"After {round} rounds not every kind of fault has happened: {faults}\n{cluster.Counters}");
+            InProcessSiloHandle silo = cluster.Silos[round % 3];
+            for (int shard = 0; shard < Shards; shard++)
+            {
+                if (cluster.PrimaryOf(shard) == silo || !cluster.ReplicasOf(shard).Contains(silo))
+                    continue;
+                await cluster.DropReplicaAsync(shard, silo);
+                dropped++;
+            }
+
+            await cluster.UntilWholeAsync(copies: 3);
+        }
+
+        faults.Stop();
+        await cluster.UntilWholeAsync(copies: 3);
+        await writers.StopAndFindAllAsync();
+        await cluster.UntilDigestsAreEqualAsync(copies: 3);
+        AssertCountersFit(cluster.Counters, faults, dropped);
+    }
+
+    /// <summary>What was counted happened: nothing without a fault of its kind, nothing that went unnoticed.</summary>
+    private static void AssertCountersFit(Counters counters, StreamFaults faults, long dropped)
+    {
+        long damagedCommands = faults.Injected(GridConstants.CommandStreams, GridStreamFaultKind.FlipBit, GridStreamFaultKind.Cut);
+        long damagedSnapshots = faults.Injected(GridConstants.SnapshotStreams, GridStreamFaultKind.FlipBit, GridStreamFaultKind.Cut);
+        long lostCommands = faults.Injected(GridConstants.CommandStreams, GridStreamFaultKind.Drop, GridStreamFaultKind.Swap);
+        long lostSnapshots = faults.Injected(GridConstants.SnapshotStreams, GridStreamFaultKind.Drop, GridStreamFaultKind.Swap);
+        Assert.InRange(counters.Errors("checksum"), 1, damagedCommands + damagedSnapshots);
+        Assert.InRange(counters.Errors("gap"), 1, lostCommands);
+        Assert.InRange(counters.Errors("truncated") + counters.Errors("stalled"), 1, lostSnapshots);
+        Assert.Equal(0, counters.Errors("corrupt") + counters.Errors("incompatible"));
+        Assert.True(counters.Syncs("full", "completed") >= dropped, $"{dropped} copies were dropped.\n{counters}");
+        Assert.True(counters.Syncs("full", "failed") >= 1, $"{counters}");
+        Assert.True(counters.Syncs("partial", "completed") >= 1, $"{counters}");
+    }
+
+    private static bool EachKindHappened(StreamFaults faults) => StreamFaults.Kinds.All(kind =>
+        faults.Injected(GridConstants.CommandStreams, kind) >= 2 && faults.Injected(GridConstants.SnapshotStreams, kind) >= 2);
+
+    /// <summary>One fault on one item to shard 0's replica, what it is counted as, and that the copies end equal.</summary>
+    private static async Task ExpectAsync(GridCluster cluster, StreamFaults faults, string streams, LinkItemKind item, GridStreamFaultKind fault, string? error, int full, int partial)
+    {
+        string what = $"{fault} of {item}";
+        InProcessSiloHandle replica = Assert.Single(cluster.ReplicasOf(0));
+        SortedDictionary<string, long> before = cluster.Counters.ErrorsByType;
+        long failedBefore = cluster.Counters.Syncs("full", "failed"), fullBefore = cluster.Counters.Syncs("full", "completed"), partialBefore = cluster.Counters.Syncs("partial", "completed");
+        Task sprung = faults.Trap(streams, item, fault, key: $"0/{replica.SiloAddress.ToParsableString()}");
+        if (streams == GridConstants.SnapshotStreams)
+            await cluster.DropReplicaAsync(0, replica);
+        RawClient client = new(cluster.Client, Shards);
+        for (int i = 0; !sprung.IsCompleted; i++)
+        {
+            await client.SetAsync(0, $"{what} {i}");
+            Assert.True(i < 10_000, $"{what} never happened.");
+        }
+
+        Assert.Equal((BatchStatus.Ok, OperationStatus.Ok), await client.SetAsync(0, "afterwards"));
+        await Until.TrueAsync(
+            () => cluster.Counters.Syncs("full", "completed") - fullBefore == full && cluster.Counters.Syncs("partial", "completed") - partialBefore == partial,
+            () => $"{what}: {full} full syncs and {partial} partial ones were expected\n{cluster.Counters}");
+        await cluster.UntilWholeAsync(copies: 2);
+        await cluster.UntilDigestsAreEqualAsync(copies: 2);
+
+        if (error is not null)
+            before[error] = before.GetValueOrDefault(error) + 1;
+        Assert.True(before.SequenceEqual(cluster.Counters.ErrorsByType), $"{what} was expected to be counted as {error ?? "nothing"}:\n{cluster.Counters}");
+        Assert.Equal(streams == GridConstants.SnapshotStreams && error is not null ? 1 : 0, cluster.Counters.Syncs("full", "failed") - failedBefore);
+    }
+
+    private static void Configure(GridOptions options, int replicas)
+    {
+        options.ShardCount = Shards;
+        options.Replicas = replicas;
+        options.MinInSync = replicas - 1;
+        options.SyncWindowMs = 20;
+        options.ReplicaTimeoutMs = 2000;
+        options.SnapshotChunkBytes = 128 << 10;
+    }
+
+    /// <summary>Some chunks' worth of data in each shard that no codec makes smaller.</summary>
+    private static async Task LoadAsync(GridCluster cluster)
+    {
+        RawClient client = new(cluster.Client, Shards);
+        Random random = new(3);
+        for (int i = 0; i < Bulk; i++)
+        {
+            string value = new(random.GetItems<char>("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", BulkBytes));
+            Assert.Equal((BatchStatus.Ok, OperationStatus.Ok), await client.SetAsync(1000 + i, value));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using Grid.Formats.Operations;
+using Xunit;
+
+namespace Grid.Cluster.Tests.Replication;
+
+/// <summary>Clients that write growing numbers, each to a key of its own; a number counts only once it was acknowledged.</summary>
+internal sealed class NumberWriters : IAsyncDisposable
+{
+    private readonly GridCluster _cluster;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly long[] _acknowledged;
+    private readonly Task[] _writers;
+
+    public NumberWriters(GridCluster cluster, int keys)
+    {
+        _cluster = cluster;
+        _acknowledged = new long[keys];
+        _writers = [.. Enumerable.Range(0, keys).Select(key => WriteAsync(key, _stop.Token))];
+    }
+
+    /// <summary>Writes acknowledged.</summary>
+    public long Acknowledged => Enumerable.Range(0, _acknowledged.Length).Sum(key => Volatile.Read(ref _acknowledged[key]));
+
+    /// <summary>Ends the writing, and finds in the grid everything that was acknowledged.</summary>
+    public async Task StopAndFindAllAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_writers);
+        RawClient client = new(_cluster.Client, _cluster.Shards);
+        for (int key = 0; key < _acknowledged.Length; key++)
+        {
+            long found = long.Parse(await client.GetAsync(key) ?? "0", CultureInfo.InvariantCulture);
+            Assert.True(found >= _acknowledged[key], $"key {key}: {_acknowledged[key]} was acknowledged, {found} is there");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_writers);
+        _stop.Dispose();
+    }
+
+    private async Task WriteAsync(int key, CancellationToken stop)
+    {
+        RawClient client = new(_cluster.Client, _cluster.Shards);
+        for (long number = 1; !stop.IsCancellationRequested; number++)
+        {
+            try
+            {
+                if (await client.SetAsync(key, number.ToString(CultureInfo.InvariantCulture)) == (BatchStatus.Ok, OperationStatus.Ok))
+                {
+                    Volatile.Write(ref _acknowledged[key], number);
+                    continue;
+                }
+            }
+            catch (Exception failure) when (failure is OrleansException or TimeoutException)
+            {
+                // What became of it is not known: it does not count.
+            }
+
+            await Task.Delay(10, CancellationToken.None);
+        }
+    }
+}

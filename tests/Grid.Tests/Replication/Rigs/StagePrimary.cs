@@ -1,0 +1,192 @@
+using Grid.Formats.Buffers;
+using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Replication.Primary;
+using Grid.Replication.Records;
+
+namespace Grid.Tests.Replication.Rigs;
+
+/// <summary>The primary on a stage, with the snapshot that it makes and those that it sends.</summary>
+internal sealed class StagePrimary : IPrimaryOutput
+{
+    private readonly Stage _stage;
+    private readonly Dictionary<long, byte[]> _files = [];
+    private readonly List<StageSending> _sendings = [];
+
+    public StagePrimary(Stage stage, string silo, ShardCopy copy, ShardRecord record)
+    {
+        _stage = stage;
+        Silo = silo;
+        Copy = copy;
+        Core = new ShardPrimary(copy, copy.TakeOwnership(), record, stage.Settings.Primary, stage.Entropy, this);
+    }
+
+    public string Silo { get; }
+
+    public ShardCopy Copy { get; }
+
+    public ShardPrimary Core { get; }
+
+    /// <summary>The newest snapshot, also once it is made.</summary>
+    public StageSnapshot? Snapshot { get; private set; }
+
+    /// <summary>True while a snapshot is being made.</summary>
+    public bool IsMaking { get; private set; }
+
+    /// <summary>Files of saved snapshots.</summary>
+    public int Files => _files.Count;
+
+    /// <summary>The primary's silo died, or its reign is over: nothing more comes from it.</summary>
+    public bool IsGone { get; private set; }
+
+    public void Step()
+    {
+        if (IsGone)
+            return;
+        if (IsMaking)
+            MakeSnapshot();
+        foreach (StageSending sending in _sendings.ToArray())
+            Send(sending);
+        if (_stage.Ms % Stage.TickMs == 0)
+            Core.Tick(_stage.Now);
+    }
+
+    public void ItemSent(string silo, long attach) => Core.OnSent(silo, attach, _stage.Now);
+
+    public void LinkFailed(string silo, string reason)
+    {
+        if (Core.Links.FirstOrDefault(link => link.Silo == silo) is { } link)
+            Core.OnLinkFailed(silo, link.Attach, reason, _stage.Now);
+    }
+
+    public void Vanish()
+    {
+        IsGone = true;
+        IsMaking = false;
+        Snapshot?.Dispose();
+        _sendings.Clear();
+    }
+
+    void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item) => _stage.Silo(silo).Commands.Send(item, attach);
+
+    void IPrimaryOutput.Reply(object token, PooledBuffer reply)
+    {
+        _stage.Replied((StageCall)token, Answer.Read(reply.Span));
+        reply.Release();
+    }
+
+    void IPrimaryOutput.WriteRecord(ShardRecord record) => _stage.WriteRecord(this, record);
+
+    void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
+    {
+        foreach (CopyName name in copies)
+            _stage.Call(() => Grant(name, request));
+    }
+
+    void IPrimaryOutput.RequestSync() => _stage.Call(() => Core.OnSyncPermitted(_stage.Now));
+
+    void IPrimaryOutput.ReleaseSync()
+    {
+    }
+
+    void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
+    {
+        _stage.Rounds++;
+        Snapshot?.Dispose();
+        Snapshot = new StageSnapshot(_stage, plan);
+        IsMaking = true;
+        if (plan.Transport == SyncTransport.Diskless)
+            Announce(plan.Announcement, plan.Members);
+    }
+
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member)
+    {
+        Announce(saved.Announcement, [member]);
+        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries));
+    }
+
+    void IPrimaryOutput.CancelSnapshot(long snapshotId)
+    {
+        _files.Remove(snapshotId);
+        _stage.Call(() => Cancel(snapshotId));
+    }
+
+    void IPrimaryOutput.StartReplica(string silo, long endedAttach)
+    {
+        long epoch = Core.Epoch;
+        _stage.Call(() => _stage.Silo(silo).Follow(epoch, endedAttach));
+    }
+
+    void IPrimaryOutput.AbandonLink(string silo)
+    {
+        _stage.Silo(silo).Commands.Clear();
+        _stage.Silo(silo).Snapshots.Clear();
+        foreach (StageSending sending in _sendings)
+            sending.Forget(silo);
+    }
+
+    void IPrimaryOutput.StepDown(string reason)
+    {
+        _stage.Say(Silo, $"steps down: {reason}");
+        _stage.Call(Vanish);
+    }
+
+    void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
+    {
+        _stage.Events.Add((what, silo, details));
+        _stage.Say(Silo, silo == Silo ? $"{what}: {details}" : $"{what} ({silo}): {details}");
+    }
+
+    /// <summary>Where the snapshot has a stream of its own it begins with the announcement there as well.</summary>
+    private void Announce(SyncAnnouncement announcement, IEnumerable<SnapshotMember> members)
+    {
+        foreach (SnapshotMember member in members.Where(member => member.DualChannel))
+            _stage.Silo(member.Silo).Snapshots.SendPiece(announcement.ToItem(member.Attach, 0, Core.Epoch, Core.Committed));
+    }
+
+    private void MakeSnapshot()
+    {
+        StageSnapshot snapshot = Snapshot!;
+        if (snapshot.Step() is not { } payload)
+            return;
+        IsMaking = false;
+        snapshot.Dispose();
+        if (snapshot.Plan.Transport == SyncTransport.Diskless)
+        {
+            var left = snapshot.Plan.Members.Where(member => Core.Links.Any(link => (link.Silo, link.Attach) == (member.Silo, member.Attach)));
+            _sendings.Add(new StageSending(_stage, this, snapshot.Plan.Announcement, left, payload, snapshot.Entries));
+            return;
+        }
+
+        _files[snapshot.Plan.SnapshotId] = payload;
+        Core.OnSnapshotSaved(snapshot.Plan.SnapshotId, payload.Length, snapshot.Entries, _stage.Now);
+    }
+
+    private void Send(StageSending sending)
+    {
+        sending.Step();
+        if (!sending.IsOver || !_sendings.Remove(sending))
+            return;
+        if (!_files.ContainsKey(sending.SnapshotId))
+            Core.OnSnapshotEnded(sending.SnapshotId, _stage.Now);
+    }
+
+    private void Cancel(long snapshotId)
+    {
+        if (IsMaking && Snapshot?.Plan.SnapshotId == snapshotId)
+        {
+            IsMaking = false;
+            Snapshot.Dispose();
+        }
+
+        _sendings.RemoveAll(sending => sending.SnapshotId == snapshotId);
+        Core.OnSnapshotEnded(snapshotId, _stage.Now);
+    }
+
+    private void Grant(CopyName name, LeaseRequest request)
+    {
+        ShardCopy copy = _stage.Silo(name.Silo).Copy;
+        if (!IsGone && copy.Name == name && copy.TryGrant(request.Epoch, request.LeaseMs, _stage.Now.MonotonicMs))
+            Core.OnGranted(name, request.Number, _stage.Now);
+    }
+}
