@@ -10,7 +10,7 @@ public enum Durability
     Primary = 1,
 }
 
-/// <summary>What a read promises. <c>Local</c>, a copy on the caller's own silo with a bound on its age, will take the next number.</summary>
+/// <summary>What a read promises.</summary>
 public enum ReadMode
 {
     /// <summary>The newest committed value, by a primary that holds a valid lease: single-key operations are linearizable.</summary>
@@ -18,6 +18,15 @@ public enum ReadMode
 
     /// <summary>Committed data of the primary without its lease: just after a change of primary it may be older by moments.</summary>
     Primary = 1,
+
+    /// <summary>
+    /// Committed data of a copy on the caller's own silo, replica's or primary's, at most <see cref="CallOptions.MaxStaleness"/>
+    /// old, without any message. Where there is none so fresh, and in a client outside of the silos, the read is
+    /// <see cref="Linearizable"/>. It stands outside of the order of this client's operations: it may miss a write of its own
+    /// that is acknowledged already, and of two reads the later may show the older state when different copies answer; those
+    /// that one copy answers do not go back in time. Scans and statistics are read at the primaries.
+    /// </summary>
+    Local = 2,
 }
 
 /// <summary>Settings of one call; what is null comes from the keyspace's options, then from the client's.</summary>
@@ -28,6 +37,9 @@ public readonly record struct CallOptions
 
     /// <summary>What a read promises; null for the keyspace's default.</summary>
     public ReadMode? ReadMode { get; init; }
+
+    /// <summary>How old the state that a read by <see cref="ReadMode.Local"/> shows may be: 1 ms to 1 day; null for the keyspace's default.</summary>
+    public TimeSpan? MaxStaleness { get; init; }
 
     /// <summary>
     /// How long the call may take, waiting and retries included: 1 ms to 1 day; null for the keyspace's default. Deadlines
@@ -44,6 +56,9 @@ public sealed record KeyspaceOptions
 
     /// <summary>What a read promises; null for the client's default.</summary>
     public ReadMode? ReadMode { get; init; }
+
+    /// <summary>How old the state that a read by <see cref="ReadMode.Local"/> shows may be: 1 ms to 1 day; null for the client's default.</summary>
+    public TimeSpan? MaxStaleness { get; init; }
 
     /// <summary>How long a call may take: 1 ms to 1 day; null for the client's default.</summary>
     public TimeSpan? Timeout { get; init; }

@@ -1,5 +1,6 @@
 using Grid.Client.Bundles;
 using Grid.Client.Hosting;
+using Grid.Client.Local;
 using Grid.Client.Keyspaces;
 using Grid.Client.Pipelines;
 using Grid.Client.Serialization;
@@ -61,7 +62,8 @@ public static class GridClientExtensions
         IWorkQueue work = ThreadPoolWorkQueue.Instance;
         IGridTransport transport = provider.GetService<IGridTransport>()
             ?? new FrontTransport(provider.GetRequiredService<IGrainFactory>(), BundleSettings.From(options), work, time);
-        OperationDispatcher dispatcher = new(options, transport, transport, time, work, new Random());
+        OperationDispatcher dispatcher = new(
+            options, transport, transport, time, work, new Random(), localCopies: provider.GetService<ILocalCopies>());
         return new GridClient(dispatcher, options.Serializer ?? new OrleansGridSerializer(provider.GetRequiredService<Serializer>()), transport);
     }
 }

@@ -13,6 +13,12 @@ public sealed class GridClientOptions
     public ReadMode ReadMode { get; set; } = ReadMode.Linearizable;
 
     /// <summary>
+    /// How old the state that a read by <see cref="ReadMode.Local"/> shows may be. Default 1 s, about twice what a replica that
+    /// follows a quiet primary reaches; 1 ms to 1 day.
+    /// </summary>
+    public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// Batches of one shard that may be under way at a time. Default 4; 1 to 64. What arrives meanwhile waits and goes
     /// out as one batch.
     /// </summary>

@@ -77,6 +77,15 @@ public sealed class GridManyException : GridException
         Failures = failures;
     }
 
+    /// <summary>For a call with <paramref name="count"/> parts on a keyspace, of which some failed.</summary>
+    internal static GridManyException Of(string keyspace, int count, IReadOnlyList<GridFailure> failures) => new(
+        $"{failures.Count} of {count} parts of a call on keyspace '{keyspace}' failed, the others took effect. " +
+        $"The first: {failures[0].Error.Message} See {nameof(Failures)} for each one.",
+        failures)
+    {
+        Keyspace = keyspace,
+    };
+
     /// <summary>The parts that failed, by index.</summary>
     [Id(0)]
     public IReadOnlyList<GridFailure> Failures { get; }

@@ -190,4 +190,22 @@ internal enum PlantedBug : long
 
     /// <summary>A primary takes itself for the only one although its lease has run out.</summary>
     TakesLeaseForGranted = 1L << 56,
+
+    /// <summary>A primary that was told of a higher epoch reigns on.</summary>
+    IgnoresHigherEpoch = 1L << 57,
+
+    /// <summary>A replica joins the in-sync set before it has granted a lease.</summary>
+    JoinsWithoutGrant = 1L << 58,
+
+    /// <summary>A lease is counted from when it was granted, not from when it was asked for.</summary>
+    CountsLeaseFromAnswer = 1L << 59,
+
+    /// <summary>A link goes on as it was agreed on when settings have changed.</summary>
+    KeepsOldAgreement = 1L << 60,
+
+    /// <summary>A change of settings ends every link.</summary>
+    EndsLinksOnAnyChange = 1L << 61,
+
+    /// <summary>A snapshot is begun without one of the silo's places.</summary>
+    NeedsNoPlace = 1L << 62,
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Grid.Client;
 using Grid.Server.Bench;
+using Grid.Server.Bench.Sync;
 using Grid.Server.Digests;
 using Grid.Server.Entries;
 using Grid.Server.Serving;
@@ -20,6 +21,8 @@ internal static class GridCommand
     {
         if (args is [StreamsBench.SiloVerb, .. string[] rest])
             return await StreamsBench.RunSiloAsync(rest);
+        if (args is [SyncBenchSilo.SiloVerb, .. string[] settings])
+            return await SyncBenchSilo.RunAsync(settings);
         Command serve = ServeVerb.Create();
         ParseResult parsed = Create(serve).Parse(args);
         if (parsed.Action is ParseErrorAction wrong)

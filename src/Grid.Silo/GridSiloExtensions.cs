@@ -1,5 +1,6 @@
 using System.Net;
 using Grid.Client;
+using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
@@ -48,6 +49,7 @@ public static class GridSiloExtensions
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();
+        services.AddSingleton<BackgroundThreads>();
         services.AddSingleton<SyncServices>();
         services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();
@@ -62,6 +64,8 @@ public static class GridSiloExtensions
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
         services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
 
+        services.AddSingleton<LocalReadCounters>();
+        services.AddSingleton<ILocalCopies, LocalCopies>();
         services.AddSingleton<LocalShards>();
         services.AddSingleton(static sp => new FrontCalls(TimeProvider.System));
         services.AddSingleton<SiloFront>();

@@ -29,14 +29,13 @@ public sealed partial class Keyspace
     /// <param name="key">The key.</param>
     /// <param name="hash">Its hash.</param>
     /// <param name="nowMs">Unix milliseconds.</param>
-    /// <param name="value">Gets the value appended if it is found, and nothing otherwise.</param>
+    /// <param name="value">Gets the value appended if it is found, and nothing otherwise; null where nobody wants it.</param>
     /// <param name="version">The entry's version.</param>
     /// <param name="expiryMs">Its expiry in Unix milliseconds; 0 = none.</param>
     /// <returns><see cref="SharedReadStatus.Busy"/> if the writer was in the way <see cref="StorageOptions.SharedReadAttemptsMax"/> times.</returns>
     public SharedReadStatus TryReadShared(
-        ReadOnlySpan<byte> key, ulong hash, long nowMs, IBufferWriter<byte> value, out ulong version, out long expiryMs)
+        ReadOnlySpan<byte> key, ulong hash, long nowMs, IBufferWriter<byte>? value, out ulong version, out long expiryMs)
     {
-        ArgumentNullException.ThrowIfNull(value);
         for (int attempt = 0; attempt < _store.Options.SharedReadAttemptsMax; attempt++)
         {
             if (attempt > 0)
@@ -54,7 +53,7 @@ public sealed partial class Keyspace
     }
 
     private Attempt TryOnce(
-        ReadOnlySpan<byte> key, ulong hash, long nowMs, IBufferWriter<byte> value, out ulong version, out long expiryMs)
+        ReadOnlySpan<byte> key, ulong hash, long nowMs, IBufferWriter<byte>? value, out ulong version, out long expiryMs)
     {
         version = 0;
         expiryMs = 0;
@@ -81,6 +80,8 @@ public sealed partial class Keyspace
             return Attempt.Torn;
         if (expiryMs != 0 && expiryMs <= nowMs)
             return Attempt.NotFound;
+        if (value is null)
+            return Attempt.Found;
         Span<byte> target = value.GetSpan(found.Length);
         found.CopyTo(target);
         if (!_stripes.IsUnchanged(page, number))

@@ -4,8 +4,9 @@ namespace Grid.Storage;
 /// <remarks>
 /// <para>Never reads a clock: time comes in as Unix milliseconds. Never deletes by itself: what has expired is hidden, and handed out for deletion.</para>
 /// <para>
-/// Thread safety: one writer at a time, on whichever thread. <see cref="Find"/> and <see cref="Keyspace.TryReadShared"/> may
-/// be called by any thread meanwhile; everything else belongs to the writer.
+/// Thread safety: one writer at a time, on whichever thread. Both <c>Find</c> and <see cref="Keyspace.TryReadShared"/> may
+/// be called by any thread meanwhile, also while the store is disposed of, when an entry may seem to be missing: who reads must look
+/// afterwards whether the store was still in use. Everything else belongs to the writer.
 /// </para>
 /// </remarks>
 public sealed class ShardStore : IDisposable
@@ -18,6 +19,7 @@ public sealed class ShardStore : IDisposable
     private readonly Queue<KeyspaceContents> _reclaimed = new();
     private readonly List<Keyspace> _keyspaces = [];
     private Dictionary<int, Keyspace> _byId = [];
+    private Dictionary<string, Keyspace> _byName = [];
     private int _expiryWalkAt;
     private bool _disposed;
 
@@ -84,6 +86,9 @@ public sealed class ShardStore : IDisposable
     /// <summary>The keyspace with this number, or null. Any thread.</summary>
     public Keyspace? Find(int id) => Volatile.Read(ref _byId).GetValueOrDefault(id);
 
+    /// <summary>The keyspace with this name, or null. Any thread.</summary>
+    public Keyspace? Find(string name) => Volatile.Read(ref _byName).GetValueOrDefault(name);
+
     /// <summary>The keyspace with this number, made empty if there is none.</summary>
     /// <exception cref="ArgumentException">There is one under another name.</exception>
     public Keyspace GetOrCreate(int id, string name)
@@ -101,6 +106,7 @@ public sealed class ShardStore : IDisposable
         _keyspaces.Add(keyspace);
         // Readers on other threads hold on to the old table.
         Volatile.Write(ref _byId, new Dictionary<int, Keyspace>(_byId) { [id] = keyspace });
+        Volatile.Write(ref _byName, new Dictionary<string, Keyspace>(_byName, StringComparer.Ordinal) { [name] = keyspace });
         return keyspace;
     }
 
@@ -150,7 +156,7 @@ public sealed class ShardStore : IDisposable
         return more;
     }
 
-    /// <summary>Gives all memory back to the pool. Snapshots still active end. No thread may be reading.</summary>
+    /// <summary>Gives all memory back to the pool. Snapshots still active end.</summary>
     public void Dispose()
     {
         if (_disposed)

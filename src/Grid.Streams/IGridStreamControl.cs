@@ -20,6 +20,13 @@ public interface IGridStreamControl
     /// <returns>The number of items dropped, those under way included; 0 for an unknown stream.</returns>
     int Abandon(StreamId streamId);
 
+    /// <summary>
+    /// Ends when the stream holds at most <paramref name="bytes"/> unacknowledged: for a producer that wants less under way than
+    /// <see cref="GridStreamOptions.BytesPerStreamMax"/>, or to know that all has arrived (0). At once for an unknown stream.
+    /// </summary>
+    /// <exception cref="GridStreamException">The stream has failed, or was abandoned meanwhile.</exception>
+    Task WhenHeldAtMostAsync(StreamId streamId, long bytes);
+
     /// <summary>The state of one stream, or null if this silo does not produce it.</summary>
     GridStreamStatistics? FindStatistics(StreamId streamId);
 

@@ -63,6 +63,10 @@ public record CallRequest
     /// <summary>How long the call may take, 1 ms to 1 day.</summary>
     [Id(2)]
     public TimeSpan? Timeout { get; init; }
+
+    /// <summary>How old the state that a read by <see cref="Client.ReadMode.Local"/> shows may be, 1 ms to 1 day. The copies are those of the silo that takes the call.</summary>
+    [Id(3)]
+    public TimeSpan? MaxStaleness { get; init; }
 }
 
 /// <summary>Asks for an entry.</summary>

@@ -12,7 +12,8 @@ internal sealed class GridClientOptionsValidator : IValidateOptions<GridClientOp
         List<string> errors = [];
         Between(options.Timeout, TimeSpan.FromMilliseconds(1), GridLimits.TimeoutMax, nameof(options.Timeout));
         Between((int)options.Durability, 0, (int)Durability.Primary, nameof(options.Durability));
-        Between((int)options.ReadMode, 0, (int)ReadMode.Primary, nameof(options.ReadMode));
+        Between((int)options.ReadMode, 0, (int)ReadMode.Local, nameof(options.ReadMode));
+        Between(options.MaxStaleness, TimeSpan.FromMilliseconds(1), GridLimits.TimeoutMax, nameof(options.MaxStaleness));
         Between(options.BatchesInFlightMax, 1, 64, nameof(options.BatchesInFlightMax));
         Between(options.BundlesInFlightMax, 0, 16, nameof(options.BundlesInFlightMax));
         Between(options.BatchOperationsMin, 1, 100_000, nameof(options.BatchOperationsMin));

@@ -58,15 +58,22 @@ internal static class Checks
         return (int)timeout.TotalMilliseconds;
     }
 
+    public static int MaxStaleness(TimeSpan bound, string name)
+    {
+        if (bound < TimeSpan.FromMilliseconds(1) || bound > GridLimits.TimeoutMax)
+            throw new ArgumentOutOfRangeException(name, bound, "A bound on staleness is 1 ms to 1 day.");
+        return (int)bound.TotalMilliseconds;
+    }
+
     public static Durability Durability(Durability durability, string name) =>
         durability is Client.Durability.Replicated or Client.Durability.Primary
             ? durability
             : throw new ArgumentOutOfRangeException(name, durability, "Durability is Replicated or Primary.");
 
     public static ReadMode ReadMode(ReadMode mode, string name) =>
-        mode is Client.ReadMode.Linearizable or Client.ReadMode.Primary
+        mode is Client.ReadMode.Linearizable or Client.ReadMode.Primary or Client.ReadMode.Local
             ? mode
-            : throw new ArgumentOutOfRangeException(name, mode, "ReadMode is Linearizable or Primary.");
+            : throw new ArgumentOutOfRangeException(name, mode, "ReadMode is Linearizable, Primary or Local.");
 
     public static void Version(ulong version, string name)
     {

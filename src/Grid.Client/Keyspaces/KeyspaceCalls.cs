@@ -1,3 +1,4 @@
+using Grid.Client.Local;
 using Grid.Client.Operations;
 using Grid.Client.Pipelines;
 using Grid.Formats.Operations;
@@ -19,7 +20,8 @@ internal sealed class KeyspaceCalls
         _defaults = new CallSettings(
             Checks.Durability(options?.Durability ?? client.Durability, nameof(KeyspaceOptions.Durability)),
             Checks.ReadMode(options?.ReadMode ?? client.ReadMode, nameof(KeyspaceOptions.ReadMode)),
-            Checks.Timeout(options?.Timeout ?? client.Timeout, nameof(KeyspaceOptions.Timeout)));
+            Checks.Timeout(options?.Timeout ?? client.Timeout, nameof(KeyspaceOptions.Timeout)),
+            Checks.MaxStaleness(options?.MaxStaleness ?? client.MaxStaleness, nameof(KeyspaceOptions.MaxStaleness)));
         if (options?.TimeToLive is { } timeToLive)
             _timeToLiveMs = Checks.TimeToLive(timeToLive, nameof(KeyspaceOptions.TimeToLive));
     }
@@ -33,18 +35,34 @@ internal sealed class KeyspaceCalls
     /// <summary>The settings of a call.</summary>
     public CallSettings Settings(in CallOptions options)
     {
-        if (options.Durability is null && options.ReadMode is null && options.Timeout is null)
+        if (options.Durability is null && options.ReadMode is null && options.Timeout is null && options.MaxStaleness is null)
             return _defaults;
         return new CallSettings(
             options.Durability is { } durability ? Checks.Durability(durability, nameof(CallOptions.Durability)) : _defaults.Durability,
             options.ReadMode is { } mode ? Checks.ReadMode(mode, nameof(CallOptions.ReadMode)) : _defaults.ReadMode,
-            options.Timeout is { } timeout ? Checks.Timeout(timeout, nameof(CallOptions.Timeout)) : _defaults.TimeoutMs);
+            options.Timeout is { } timeout ? Checks.Timeout(timeout, nameof(CallOptions.Timeout)) : _defaults.TimeoutMs,
+            options.MaxStaleness is { } bound ? Checks.MaxStaleness(bound, nameof(CallOptions.MaxStaleness)) : _defaults.MaxStalenessMs);
     }
 
     /// <summary>Get, Peek.</summary>
     public ValueTask<T> Read<T>(
         OperationKind kind, ReadOnlySpan<byte> key, ResultReader<T> reader, object? state, in CallOptions options, CancellationToken token)
     {
+        CallSettings settings = Settings(options);
+        if (settings.ReadMode == ReadMode.Local && Dispatcher.LocalCopies is { } copies && !token.IsCancellationRequested)
+        {
+            Checks.Key(key);
+            try
+            {
+                if (LocalRead.TryRead(Dispatcher, copies, Name, kind, key, settings, reader, state, out T result))
+                    return new(result);
+            }
+            catch (GridException unreadable)
+            {
+                return ValueTask.FromException<T>(unreadable);
+            }
+        }
+
         Operation data = new() { Kind = kind };
         return Call(key, ref data, reader, state, options, token);
     }
@@ -153,12 +171,21 @@ internal sealed class KeyspaceCalls
     {
         Checks.ManyKeys(keys.Length, nameof(keys));
         CallSettings settings = Settings(options);
+        foreach (ReadOnlyMemory<byte> key in keys)
+            Checks.Key(key.Span);
+        bool local = settings.ReadMode == ReadMode.Local && kind is (OperationKind.Get or OperationKind.Peek) && !token.IsCancellationRequested;
+        return local && Dispatcher.LocalCopies is { } copies
+            ? LocalMany.Read(this, copies, kind, keys, reader, state, settings, token)
+            : ManyAtPrimaries(kind, keys, reader, state, settings, token);
+    }
+
+    /// <summary>The same at the primaries, with keys that are checked.</summary>
+    public ValueTask<T[]> ManyAtPrimaries<T>(
+        OperationKind kind, ReadOnlySpan<ReadOnlyMemory<byte>> keys, ResultReader<T> reader, object? state, in CallSettings settings, CancellationToken token)
+    {
         long bytes = 0;
         foreach (ReadOnlyMemory<byte> key in keys)
-        {
-            Checks.Key(key.Span);
             bytes += Batch.SizeOf(new Operation { Key = key.Span });
-        }
 
         if (Begin(keys.Length, kind, reader, state, settings, token, out ManyOperation<T>? call, out ValueTask<T[]> over))
             return over;
@@ -200,7 +227,7 @@ internal sealed class KeyspaceCalls
         token.ThrowIfCancellationRequested();
         await Dispatcher.OpenAsync(settings.TimeoutMs, token).ConfigureAwait(false);
         ManyOperation<T> call = new(Dispatcher.ShardCount, reader);
-        call.Begin(Dispatcher, Name, kind, settings, null, token);
+        call.Begin(Dispatcher, Name, kind, settings.ForPrimary, null, token);
         Dispatcher.StartOnAll(call, new Operation { Kind = kind });
         return await call.Task.ConfigureAwait(false);
     }
@@ -220,7 +247,7 @@ internal sealed class KeyspaceCalls
         };
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled<T>(token);
-        SingleOperation<T> call = SingleOperation<T>.Rent(Dispatcher, Name, OperationKind.Scan, settings, reader, null, token);
+        SingleOperation<T> call = SingleOperation<T>.Rent(Dispatcher, Name, OperationKind.Scan, settings.ForPrimary, reader, null, token);
         ValueTask<T> task = call.Task;
         Dispatcher.StartOn(shard, call, data);
         return task;
@@ -234,7 +261,7 @@ internal sealed class KeyspaceCalls
         CallSettings settings = Settings(options);
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled<T>(token);
-        SingleOperation<T> call = SingleOperation<T>.Rent(Dispatcher, Name, data.Kind, settings, reader, state, token);
+        SingleOperation<T> call = SingleOperation<T>.Rent(Dispatcher, Name, data.Kind, settings.ForPrimary, reader, state, token);
         ValueTask<T> task = call.Task;
         Dispatcher.Start(call, data);
         return task;
@@ -260,7 +287,7 @@ internal sealed class KeyspaceCalls
         }
 
         call = new ManyOperation<T>(count, reader);
-        call.Begin(Dispatcher, Name, kind, settings, state, token);
+        call.Begin(Dispatcher, Name, kind, settings.ForPrimary, state, token);
         return false;
     }
 

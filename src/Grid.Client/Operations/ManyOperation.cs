@@ -67,12 +67,6 @@ internal sealed class ManyOperation<T>(int count, ResultReader<T> reader) : Pend
     private GridManyException MakeError(List<GridFailure> failures)
     {
         failures.Sort(static (a, b) => a.Index.CompareTo(b.Index));
-        return new(
-            $"{failures.Count} of {_results.Length} parts of a call on keyspace '{Keyspace}' failed, the others took effect. " +
-            $"The first: {failures[0].Error.Message} See {nameof(GridManyException.Failures)} for each one.",
-            failures)
-        {
-            Keyspace = Keyspace,
-        };
+        return GridManyException.Of(Keyspace, _results.Length, failures);
     }
 }

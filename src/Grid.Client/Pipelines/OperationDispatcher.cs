@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Grid.Client.Contracts;
+using Grid.Client.Local;
 using Grid.Client.Operations;
 using Grid.Client.Routing;
 using Grid.Formats.Operations;
@@ -33,8 +34,10 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
         TimeProvider time,
         IWorkQueue work,
         Random random,
-        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null)
+        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null,
+        ILocalCopies? localCopies = null)
     {
+        LocalCopies = localCopies;
         Options = options;
         Transport = transport;
         Work = work;
@@ -54,6 +57,9 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
 
     /// <summary>The way to the shards.</summary>
     public IShardTransport Transport { get; }
+
+    /// <summary>The copies on this silo; null in a client outside of the silos.</summary>
+    public ILocalCopies? LocalCopies { get; }
 
     /// <summary>Where work is done.</summary>
     public IWorkQueue Work { get; }

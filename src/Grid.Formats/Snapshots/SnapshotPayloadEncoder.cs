@@ -18,8 +18,8 @@ namespace Grid.Formats.Snapshots;
 /// </remarks>
 public sealed class SnapshotPayloadEncoder : IDisposable
 {
-    /// <summary>The smallest chunk size: room for a whole block.</summary>
-    public const int ChunkBytesMin = 128 << 10;
+    /// <summary>The smallest chunk size: room for a whole block, and for a head within a power of two.</summary>
+    public const int ChunkBytesMin = (128 << 10) - (1 << 10);
 
     private readonly ChunkSink _sink;
     private readonly VcsFrameWriter? _frame;

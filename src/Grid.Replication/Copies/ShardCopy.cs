@@ -30,6 +30,8 @@ public sealed class ShardCopy : IDisposable
 {
     private long _owner;
     private long _freshAtMs = long.MinValue;
+    private long _applied;
+    private long _committedSeen;
 
     /// <summary>Makes an empty copy.</summary>
     public ShardCopy(int shard, CopyName name, PagePool pages)
@@ -65,11 +67,19 @@ public sealed class ShardCopy : IDisposable
     /// <summary>The history of <see cref="Log"/>.</summary>
     public ShardHistory History { get; private set; }
 
-    /// <summary>Last offset applied to <see cref="Store"/>.</summary>
-    public long Applied { get; set; }
+    /// <summary>Last offset applied to <see cref="Store"/>; set before what it applies shows. From any thread.</summary>
+    public long Applied
+    {
+        get => Volatile.Read(ref _applied);
+        set => Volatile.Write(ref _applied, value);
+    }
 
-    /// <summary>The highest committed offset that a primary told, or reached.</summary>
-    public long CommittedSeen { get; set; }
+    /// <summary>The highest committed offset that a primary told, or reached. From any thread.</summary>
+    public long CommittedSeen
+    {
+        get => Volatile.Read(ref _committedSeen);
+        set => Volatile.Write(ref _committedSeen, value);
+    }
 
     /// <summary>
     /// The applied data are at least as new as everything that was committed at this moment of the silo's monotonic

@@ -149,7 +149,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool MayJoin(PrimaryLink link, Instant now) =>
         link.Phase == LinkPhase.Online
-        && HasGranted(link.Copy, now)
+        && (HasGranted(link.Copy, now) || Plants(PlantedBug.JoinsWithoutGrant))
         && (link.Acknowledged >= Math.Max(_committed, _epochStart) || Plants(PlantedBug.JoinsTooEarly));
 
     private bool IsRequired(CopyName copy) => _required.Contains(copy);

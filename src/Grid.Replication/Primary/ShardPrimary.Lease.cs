@@ -16,7 +16,7 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns())
             return;
-        _lease.Grant(copy, number);
+        _lease.Grant(copy, Plants(PlantedBug.CountsLeaseFromAnswer) ? _lease.Ask(now.MonotonicMs) : number);
         if (!IsRequired(copy))
             UpdateInSync(now);
     }
@@ -33,6 +33,13 @@ public sealed partial class ShardPrimary
         }
 
         return true;
+    }
+
+    /// <summary>Under the lease nothing is committed anywhere else: this copy is as new as the shard.</summary>
+    private void NoteFreshness(Instant now)
+    {
+        if (HoldsLease(now))
+            _copy.FreshAtMs = now.MonotonicMs;
     }
 
     /// <summary>Asks in good time whoever has to grant, and those who are about to join.</summary>

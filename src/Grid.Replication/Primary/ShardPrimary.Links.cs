@@ -143,11 +143,14 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>
-    /// True for a copy without which the shard has all the in-sync copies wanted. A silo holds one copy of a shard: a new one
-    /// on a member's silo says that the member's copy is gone, and is to take its place.
+    /// True for a copy without which the shard has all the in-sync copies wanted. A silo has one copy of a shard at most: one
+    /// that comes with another copy than the record names has lost that one.
     /// </summary>
-    private bool IsSurplus(CopyName copy) =>
-        MembersSure() >= _options.Replicas && !IsRequired(copy) && !Array.Exists(_required, member => member.Silo == copy.Silo);
+    private bool IsSurplus(CopyName copy)
+    {
+        int lost = _record.Members.Count(member => member.Silo == copy.Silo && member != copy);
+        return MembersSure() - lost >= _options.Replicas && !IsRequired(copy);
+    }
 
     /// <summary>Only copies that the record may name need to be remembered as lost.</summary>
     private void ForgetLostCopies()

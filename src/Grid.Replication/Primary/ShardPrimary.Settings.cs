@@ -40,7 +40,8 @@ public sealed partial class ShardPrimary
 
     private void AgreeAnewIfNeeded(PrimaryLink link, Instant now)
     {
-        if (link.Phase != LinkPhase.Online || WouldPack(link) == (link.Packer is not null))
+        bool fits = WouldPack(link) == (link.Packer is not null) && !Plants(PlantedBug.EndsLinksOnAnyChange);
+        if (link.Phase != LinkPhase.Online || fits || Plants(PlantedBug.KeepsOldAgreement))
             return;
         _askedAtMs.Remove(link.Silo);
         EndLink(link, LinkEndReason.SettingsChanged, "compression was changed: it goes on by partial resync", now);

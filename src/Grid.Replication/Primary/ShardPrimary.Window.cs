@@ -129,7 +129,7 @@ public sealed partial class ShardPrimary
             _output.RequestSync();
         }
 
-        return _place == SyncPlace.Held;
+        return _place == SyncPlace.Held || Plants(PlantedBug.NeedsNoPlace);
     }
 
     private void ReleasePlaceWhenIdle()

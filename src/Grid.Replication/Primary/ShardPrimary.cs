@@ -88,9 +88,11 @@ public sealed partial class ShardPrimary
         if (Plants(PlantedBug.DropsAdoptedTail))
             _copy.CutTail(Math.Max(_copy.Applied, _copy.CommittedSeen));
         _committed = Math.Min(Plants(PlantedBug.CommitsAdoptedTail) ? LogEnd : _copy.CommittedSeen, LogEnd);
+
+        // Local reads stop before what is not committed shows.
+        _copy.FreshAtMs = long.MinValue;
         _copy.ApplyUpTo(_copy.Log.EndOffset);
         _copy.CommittedSeen = _committed;
-        _copy.FreshAtMs = long.MinValue;
         _copy.Observe(_epoch, _record.Version);
         _copy.Lineage = _record.Lineage;
         RestoreKeyspaces();
@@ -114,6 +116,7 @@ public sealed partial class ShardPrimary
             ForgiveSilence(now);
         _tickedAtMs = now.MonotonicMs;
         RenewLease(now);
+        NoteFreshness(now);
         EndSilentLinks(now);
         EndLinksThatPinTooMuch(now);
         CloseWindowWhenDue(now);
@@ -154,14 +157,18 @@ public sealed partial class ShardPrimary
         _output.StepDown(reason);
     }
 
-    /// <summary>True while the reign lasts; a voided owner token ends it.</summary>
+    /// <summary>
+    /// True while the reign lasts; a voided owner token ends it, and word of a higher epoch that has come to the silo: a
+    /// deposed primary that has nothing to write to the record would never learn of it otherwise, and its copy never follow.
+    /// </summary>
     private bool Reigns()
     {
         if (_down)
             return false;
-        if (_copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken))
+        bool owns = _copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken);
+        if (owns && (_copy.EpochSeen <= _epoch || Plants(PlantedBug.IgnoresHigherEpoch)))
             return true;
-        StepDown("The copy was taken over by another owner.");
+        StepDown(owns ? $"Epoch {_copy.EpochSeen} reigns over shard {_copy.Shard}." : "The copy was taken over by another owner.");
         return false;
     }
 

@@ -1,13 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
 using Grid.Client;
+using Grid.Server.Bench.Sync;
 using Grid.Server.Clusters;
 using Grid.Server.Terminals;
 using Spectre.Console;
 
 namespace Grid.Server.Bench;
 
-/// <summary><c>grid bench</c>: makes load on a cluster; <c>bench storage</c> and <c>bench streams</c> measure the parts alone.</summary>
+/// <summary><c>grid bench</c>: makes load on a cluster; <c>bench storage</c> and <c>bench streams</c> measure the parts alone, <c>bench sync</c> a full sync.</summary>
 internal static class BenchVerb
 {
     public static Command Create()
@@ -22,7 +23,7 @@ internal static class BenchVerb
         Option<double> warmUp = new("--warm-up") { Description = "Seconds of load before it.", DefaultValueFactory = _ => defaults.WarmUp.TotalSeconds };
         Option<bool> noPreload = new("--no-preload") { Description = "Do not write every key once first." };
         Option<Durability?> durability = new("--durability") { Description = "Replicated (default) or Primary." };
-        Option<ReadMode?> readMode = new("--read-mode") { Description = "Linearizable (default) or Primary." };
+        Option<ReadMode?> readMode = new("--read-mode") { Description = "Linearizable (default), Primary or Local; outside of the silos Local is Linearizable." };
         Option<string> keyspace = new("--keyspace", "-k") { Description = "The keyspace that is written to.", DefaultValueFactory = _ => defaults.Keyspace };
         Option<int> seed = new("--seed") { Description = "Seed of keys, sizes and operations.", DefaultValueFactory = _ => defaults.Seed };
         Option<bool> json = new("--json") { Description = "Answer as JSON." };
@@ -31,6 +32,8 @@ internal static class BenchVerb
         connect.AddTo(bench);
         bench.Add(StorageBenchVerb.Create());
         bench.Add(StreamsBenchVerb.Create());
+        bench.Add(SyncBenchVerb.Create());
+        bench.Add(LocalBenchVerb.Create());
         bench.SetAction(async (parsed, cancellation) =>
         {
             (int least, int most) = ParseSize(parsed.GetValue(size)!);

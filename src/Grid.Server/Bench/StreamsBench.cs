@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -14,10 +13,6 @@ public static class StreamsBench
 {
     /// <summary>The first argument with which the binary must call <see cref="RunSiloAsync"/>.</summary>
     public const string SiloVerb = "bench-streams-silo";
-
-    private const string Ready = "ready";
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs all measurements, one after the other.</summary>
     /// <param name="options">What to measure, and for how long.</param>
@@ -37,16 +32,9 @@ public static class StreamsBench
         await producer.StartAsync(cancellationToken);
         try
         {
-            using Process consumer = Launch(producerPort, consumerPort);
-            try
-            {
-                await WaitUntilReadyAsync(consumer, cancellationToken);
-                return await StreamsBenchRun.RunAsync(producer.Services, options, progress, cancellationToken);
-            }
-            finally
-            {
-                await StopAsync(consumer);
-            }
+            string[] arguments = [SiloVerb, Text(producerPort), Text(consumerPort)];
+            await using BenchProcess consumer = await BenchProcess.StartAsync("The second silo", arguments, [], null, cancellationToken);
+            return await StreamsBenchRun.RunAsync(producer.Services, options, progress, cancellationToken);
         }
         finally
         {
@@ -72,73 +60,12 @@ public static class StreamsBench
 
         using IHost silo = StreamsBenchSilo.Build(port, producerPort);
         await silo.StartAsync();
-        await Console.Out.WriteLineAsync(Ready);
-        while (await Console.In.ReadLineAsync() is not null)
-        {
-            // Nothing is expected: the end of the input is the word to stop.
-        }
-
+        await BenchProcess.ServeAsync(static _ => "");
         await silo.StopAsync();
         return 0;
     }
 
-    private static Process Launch(int producerPort, int consumerPort)
-    {
-        string binary = Environment.ProcessPath
-            ?? throw new InvalidOperationException("This process does not know its own executable: start the bench from the binary.");
-        var start = new ProcessStartInfo(binary)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        if (Path.GetFileNameWithoutExtension(binary) == "dotnet")
-            start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
-        start.ArgumentList.Add(SiloVerb);
-        start.ArgumentList.Add(producerPort.ToString(CultureInfo.InvariantCulture));
-        start.ArgumentList.Add(consumerPort.ToString(CultureInfo.InvariantCulture));
-        return Process.Start(start) ?? throw new InvalidOperationException($"The second silo could not be started from {binary}.");
-    }
-
-    private static async Task WaitUntilReadyAsync(Process consumer, CancellationToken cancellationToken)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(StartLimit);
-        Task<string> errors = consumer.StandardError.ReadToEndAsync(CancellationToken.None);
-        try
-        {
-            while (await consumer.StandardOutput.ReadLineAsync(limit.Token) is { } line)
-            {
-                if (line == Ready)
-                {
-                    // Go on reading, so that the pipe never fills.
-                    _ = consumer.StandardOutput.ReadToEndAsync(CancellationToken.None);
-                    return;
-                }
-            }
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new InvalidOperationException($"The second silo (process {consumer.Id}) was not ready after {StartLimit.TotalSeconds} s.");
-        }
-
-        throw new InvalidOperationException($"The second silo ended before it was ready: {await errors}");
-    }
-
-    private static async Task StopAsync(Process consumer)
-    {
-        consumer.StandardInput.Close();
-        using var limit = new CancellationTokenSource(StopLimit);
-        try
-        {
-            await consumer.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            consumer.Kill();
-            await consumer.WaitForExitAsync(CancellationToken.None);
-        }
-    }
+    private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
 
     private static (int Producer, int Consumer) FreePorts()
     {

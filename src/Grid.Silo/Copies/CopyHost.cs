@@ -57,6 +57,7 @@ internal sealed class CopyHost(ILocalSiloDetails silo, PagePool pages) : IDispos
 internal sealed class HostedCopy(ShardCopy copy)
 {
     private ShardCopy _copy = copy;
+    private bool _freed;
 
     public int Shard { get; } = copy.Shard;
 
@@ -69,8 +70,8 @@ internal sealed class HostedCopy(ShardCopy copy)
     /// <summary>The replica that works on the copy, if one does.</summary>
     public ShardReplica? Replica { get; set; }
 
-    /// <summary>True once the place is given up: no owner may use it any more.</summary>
-    public bool IsFreed { get; private set; }
+    /// <summary>True once the place is given up: no owner may use it any more. From any thread; set before the copy is freed.</summary>
+    public bool IsFreed => Volatile.Read(ref _freed);
 
     /// <summary>Runs <paramref name="use"/> under the gate of whatever copy is in place.</summary>
     public T Use<T>(Func<ShardCopy, T> use)
@@ -98,7 +99,7 @@ internal sealed class HostedCopy(ShardCopy copy)
     {
         lock (Copy.Gate)
         {
-            IsFreed = true;
+            Volatile.Write(ref _freed, true);
             Replica?.Dispose();
             Replica = null;
             Copy.TakeOwnership();

@@ -100,6 +100,7 @@ internal sealed class KeyspaceGrain(IGrid grid) : Grain, IKeyspaceGrain
     {
         Durability = request.Durability,
         ReadMode = request.ReadMode,
+        MaxStaleness = request.MaxStaleness,
         Timeout = request.Timeout,
     };
 

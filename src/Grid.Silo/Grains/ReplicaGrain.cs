@@ -51,7 +51,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
 
         // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
         if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
-            Take();
+            Take(epoch: 0);
         return Task.CompletedTask;
     }
 
@@ -73,7 +73,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
     /// <inheritdoc/>
     public Task FollowAsync(long epoch, long endedAttach)
     {
-        Take();
+        Take(epoch);
         Run((replica, now) =>
         {
             replica.OnNewEpoch(epoch, now);
@@ -95,7 +95,7 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
     }
 
     /// <summary>Takes the silo's copy of the shard, unless a primary reigns on it or this grain has it already.</summary>
-    private void Take()
+    private void Take(long epoch)
     {
         HostedCopy hosted = host.GetOrCreate(_shard);
         if (_replica is { } replica && _hosted == hosted && !hosted.IsFreed && hosted.Use(copy => copy == replica.Copy && copy.IsOwnedBy(replica.OwnerToken)))
@@ -103,8 +103,15 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
         LetGo();
         hosted.Use(copy =>
         {
-            if (hosted.IsFreed || hosted.Primary is { IsDown: false })
+            if (hosted.IsFreed)
                 return false;
+            if (hosted.Primary is { IsDown: false })
+            {
+                // A deposed primary that does not know it yet: it steps down at its next turn, and the copy is free to follow.
+                copy.Observe(epoch, 0);
+                return false;
+            }
+
             hosted.Replica?.Dispose();
             _replica = hosted.Replica = new ShardReplica(copy, copy.TakeOwnership(), host.NextAttachBase(), settings.Current.ToReplicaOptions(), SiloEntropy.Instance, this);
             _hosted = hosted;

@@ -1,5 +1,6 @@
 using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
+using Grid.Silo.Placement;
 using Grid.Silo.Snapshots;
 using Microsoft.Extensions.Logging;
 using Orleans.Streams;
@@ -27,6 +28,7 @@ internal sealed partial class ShardGrain
             Pace = syncs.Pace,
             Files = syncs.Files,
             StreamOf = StreamFor,
+            WhenHeldAtMost = WhenHeldAtMost,
             OnTurn = OnTurn,
             MemberFailed = (member, reason) =>
             {
@@ -60,6 +62,9 @@ internal sealed partial class ShardGrain
     private IAsyncStream<PooledBuffer> StreamFor(SnapshotMember member) =>
         member.DualChannel ? StreamsOf(member.Silo).Snapshots : StreamsOf(member.Silo).Commands;
 
+    private Task WhenHeldAtMost(SnapshotMember member, long bytes) => streamControl.WhenHeldAtMostAsync(
+        StreamId.Create(member.DualChannel ? GridConstants.SnapshotStreams : GridConstants.CommandStreams, SiloBoundKey.ForReplica(_shard, member.Silo)), bytes);
+
     private async Task SendSnapshotAsync(SnapshotJob job)
     {
         SnapshotOutcome? outcome = await CarryOutAsync(job, job.SendAsync);
@@ -92,7 +97,7 @@ internal sealed partial class ShardGrain
     {
         try
         {
-            if (await Task.Run(() => job.SendSavedAsync(saved, member)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding))
+            if (await syncs.Threads.RunAsync(() => job.SendSavedAsync(saved, member)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding))
                 Run(static (primary, link, now) => primary.OnSnapshotSent(link.Silo, link.Attach, now), member);
         }
         catch (Exception failure)
@@ -108,7 +113,7 @@ internal sealed partial class ShardGrain
     {
         try
         {
-            SnapshotOutcome outcome = await Task.Run(work)
+            SnapshotOutcome outcome = await syncs.Threads.RunAsync(work)
                 .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
             LogSnapshotTaken(_shard, job.Plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
             return outcome;

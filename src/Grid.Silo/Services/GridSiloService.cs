@@ -7,6 +7,7 @@ using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
+using Grid.Silo.Placement;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -113,13 +114,19 @@ internal sealed class GridSiloService(
         }
     }
 
-    public ValueTask<string?> DropReplicaAsync(int shard)
+    public async ValueTask<string?> DropReplicaAsync(int shard)
     {
         if (host.Find(shard) is not { } hosted)
-            return new($"silo {host.Silo} has no copy of shard {shard}");
+            return $"silo {host.Silo} has no copy of shard {shard}";
         if (hosted.Primary is { IsDown: false })
-            return new($"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped");
-        return new(host.Drop(hosted) ? null : $"the copy of shard {shard} has just been replaced; look at the status and try again");
+            return $"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped";
+        long epoch = hosted.Use(static copy => copy.EpochSeen);
+        if (!host.Drop(hosted))
+            return $"the copy of shard {shard} has just been replaced; look at the status and try again";
+
+        // The primary would notice by the silence only: an empty copy that attaches tells it at once.
+        await grains.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(shard, host.Silo)).FollowAsync(epoch, endedAttach: 0);
+        return null;
     }
 
     public ValueTask<DevelopmentValue> ReadDevelopmentAsync(string key) => new(development.Read(key));

@@ -26,8 +26,13 @@ internal sealed class CohortSender(
         await SendToAllAsync(items.Piece(chunk), cancellation);
     }
 
-    /// <summary>Says that this was all.</summary>
-    public ValueTask EndAsync(long entries, CancellationToken cancellation) => SendToAllAsync(items.End(entries), cancellation);
+    /// <summary>Says that this was all, and waits until it has arrived.</summary>
+    public async ValueTask EndAsync(long entries, CancellationToken cancellation)
+    {
+        await SendToAllAsync(items.End(entries), cancellation);
+        for (int i = _members.Count - 1; i >= 0; i--)
+            await KeepIfAsync(i, await _members[i].WhenArrivedAsync(cancellation));
+    }
 
     /// <summary>Sends each member an item of its own.</summary>
     public async ValueTask SendEachAsync(Func<SyncMember, PooledBuffer?> itemOf, CancellationToken cancellation)
@@ -46,10 +51,13 @@ internal sealed class CohortSender(
         item.Release();
     }
 
-    private async ValueTask SendToAsync(int index, PooledBuffer item, CancellationToken cancellation)
+    private async ValueTask SendToAsync(int index, PooledBuffer item, CancellationToken cancellation) =>
+        await KeepIfAsync(index, await _members[index].SendAsync(item, cancellation));
+
+    private async ValueTask KeepIfAsync(int index, bool isThere)
     {
         SyncMember member = _members[index];
-        if (await member.SendAsync(item, cancellation))
+        if (isThere)
             return;
         _members.RemoveAt(index);
         if (member.Problem is not null)

@@ -119,7 +119,7 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
 
     private SyncMember NewMember(SnapshotMember identity)
     {
-        SyncMember member = new(identity, setting.StreamOf(identity), setting.StallTime);
+        SyncMember member = new(identity, setting.StreamOf(identity), bytes => setting.WhenHeldAtMost(identity, bytes), setting.StallTime);
         lock (_lock)
             _members.Add(member);
         return member;
@@ -169,6 +169,9 @@ internal sealed record SnapshotJobSetting
 
     /// <summary>The stream on which a member gets the snapshot.</summary>
     public required Func<SnapshotMember, IAsyncStream<PooledBuffer>> StreamOf { get; init; }
+
+    /// <summary>Ends when that stream holds at most so many bytes that the member has not acknowledged.</summary>
+    public required Func<SnapshotMember, long, Task> WhenHeldAtMost { get; init; }
 
     public required OnTurn OnTurn { get; init; }
 

@@ -4,4 +4,5 @@ namespace Grid.Silo.Snapshots;
 /// <param name="Places">How many there are at a time.</param>
 /// <param name="Pace">How much they send.</param>
 /// <param name="Files">Where they write.</param>
-internal sealed record SyncServices(SyncPlaces Places, SyncPace Pace, SnapshotFiles Files);
+/// <param name="Threads">Where they encode and send.</param>
+internal sealed record SyncServices(SyncPlaces Places, SyncPace Pace, SnapshotFiles Files, BackgroundThreads Threads);

@@ -74,6 +74,9 @@ internal sealed partial class GridStreamAdapter :
     public int Abandon(StreamId streamId) => _streams.Find(streamId)?.Abandon() ?? 0;
 
     /// <inheritdoc/>
+    public Task WhenHeldAtMostAsync(StreamId streamId, long bytes) => _streams.Find(streamId)?.WhenAtMost(bytes) ?? Task.CompletedTask;
+
+    /// <inheritdoc/>
     public GridStreamStatistics? FindStatistics(StreamId streamId) => _streams.Find(streamId)?.GetStatistics();
 
     /// <inheritdoc/>

@@ -26,6 +26,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
     private bool _isRung;
     private bool _isClosed;
     private bool _isFailureTold;
+    private readonly List<(long Bytes, TaskCompletionSource Reached)> _draining = [];
     private TaskCompletionSource? _room;
     private GridStreamFailureReason? _failure;
     private long _deliveredItems;
@@ -168,6 +169,25 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
         }
     }
 
+    /// <summary>Ends when at most <paramref name="bytes"/> are held, and fails as a held producer does.</summary>
+    public Task WhenAtMost(long bytes)
+    {
+        lock (Gate)
+        {
+            if (_failure is { } failure)
+            {
+                _isFailureTold = true;
+                return Task.FromException(GridStreamException.For(Id, failure));
+            }
+
+            if (HeldBytes <= bytes)
+                return Task.CompletedTask;
+            TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _draining.Add((bytes, reached));
+            return reached.Task;
+        }
+    }
+
     /// <summary>
     /// Looks after the stream from time to time: fails it when its consumer acknowledges nothing, has its agent forget it
     /// when it is idle, and, once that is done, closes it.
@@ -274,7 +294,14 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
         _deliveredBytes += bytes;
         setting.Instruments.OnDelivered(items, bytes);
         if (_room is not null && HeldBytes < setting.Options.BytesPerStreamMax)
-            EndWait(null);
+            EndHold(null);
+        for (int i = _draining.Count - 1; i >= 0; i--)
+        {
+            if (HeldBytes > _draining[i].Bytes)
+                continue;
+            _draining[i].Reached.TrySetResult();
+            _draining.RemoveAt(i);
+        }
     }
 
     private void FailLocked(GridStreamFailureReason reason)
@@ -307,7 +334,17 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
         return dropped;
     }
 
-    private bool EndWait(Exception? exception)
+    /// <summary>Everybody who waits for room is told that there will be none.</summary>
+    private bool EndWait(Exception exception)
+    {
+        bool told = EndHold(exception) || _draining.Count > 0;
+        foreach ((_, TaskCompletionSource reached) in _draining)
+            reached.TrySetException(exception);
+        _draining.Clear();
+        return told;
+    }
+
+    private bool EndHold(Exception? exception)
     {
         TaskCompletionSource? room = _room;
         _room = null;

@@ -87,6 +87,15 @@ public sealed class PrimaryLinkTests
     }
 
     [Fact]
+    public void A_primary_whose_silo_hears_of_a_higher_epoch_steps_down_though_it_has_nothing_to_write_to_the_record()
+    {
+        PrimaryRig rig = new();
+        rig.Copy.Observe(2, 0);
+        rig.Wait(50);
+        Assert.NotNull(rig.SteppedDown);
+    }
+
+    [Fact]
     public void A_surplus_replica_is_sent_away_but_never_a_named_one()
     {
         PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1 }).With("b");

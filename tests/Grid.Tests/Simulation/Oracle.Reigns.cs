@@ -16,7 +16,8 @@ internal sealed partial class Oracle
         long epoch = primary.Core.Epoch;
         Require(!_reigns.ContainsKey(epoch), $"3: epoch {epoch} begins twice");
         Require(primary.Copy.State == Grid.Replication.Copies.CopyState.Complete, $"13: {primary.Copy.Name} reigns and is {primary.Copy.State}");
-        Require(Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
+        // One that waited for its grant's end may have been deposed meanwhile.
+        Require(_committed.Epoch > epoch || Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
         Reign reign = new(epoch, [.. primary.Copy.History.Starts], primary.Copy.Log.EndOffset) { LogBegan = primary.Copy.Log.FirstOffset };
         for (long offset = 1; offset <= reign.End; offset++)
             reign.Model.Apply(_truth[new LogPosition(reign.EpochAt(offset), offset)], IsOrdered);

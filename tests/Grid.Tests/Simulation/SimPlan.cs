@@ -177,4 +177,7 @@ internal enum RuntimeBug
 
     /// <summary>A new reign serves before the adopted copy's own grant has ended.</summary>
     IgnoresOwnGrant = 128,
+
+    /// <summary>A silo that is asked to follow a higher epoch does not tell the primary that reigns there.</summary>
+    HidesHigherEpoch = 256,
 }

@@ -146,6 +146,8 @@ internal sealed class Slot(SimSilo silo, int shard)
     public void Follow(long epoch, long endedAttach)
     {
         Silo.World.Touch(Shard);
+        if (Primary is not null && !Silo.World.Plan.Broken.HasFlag(RuntimeBug.HidesHigherEpoch))
+            Copy?.Observe(epoch, 0);
         if (Primary is not null || _activating)
             return;
         if (Replica is null)

@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+
+namespace Grid.Silo.Snapshots;
+
+/// <summary>
+/// A few threads for work that is long and can wait: tasks started on them, and what follows their awaits, run there and never on the pool's
+/// threads, which answer the clients. On Linux the system gives them less of the processor where it is short.
+/// </summary>
+internal sealed partial class BackgroundThreads : TaskScheduler, IDisposable
+{
+    // A third of the share of an ordinary thread: enough to get on with where the clients take all they can.
+    private const int Niceness = 5;
+    private const int PriorityOfProcess = 0;
+    private const int ThreadsMax = 4;
+
+    private readonly BlockingCollection<Task> _queue = [];
+
+    /// <summary>Starts a thread for each processor, up to a few.</summary>
+    public BackgroundThreads()
+    {
+        for (int i = 0; i < Math.Min(Environment.ProcessorCount, ThreadsMax); i++)
+            new Thread(Run) { IsBackground = true, Name = "grid background", Priority = ThreadPriority.BelowNormal }.Start();
+    }
+
+    /// <summary>Runs something on these threads.</summary>
+    public Task<T> RunAsync<T>(Func<Task<T>> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
+
+    /// <summary>Ends the threads once they have done what is queued.</summary>
+    public void Dispose() => _queue.CompleteAdding();
+
+    protected override IEnumerable<Task> GetScheduledTasks() => _queue;
+
+    protected override void QueueTask(Task task) => _queue.Add(task);
+
+    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+
+    private void Run()
+    {
+        // Of the calling thread alone; refused or unknown, nothing changes. https://man7.org/linux/man-pages/man2/setpriority.2.html
+        if (OperatingSystem.IsLinux())
+            _ = SetPriority(PriorityOfProcess, 0, Niceness);
+        foreach (Task task in _queue.GetConsumingEnumerable())
+            TryExecuteTask(task);
+    }
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, uint who, int priority);
+}
