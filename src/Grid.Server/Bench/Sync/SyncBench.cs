@@ -13,11 +13,15 @@ namespace Grid.Server.Bench.Sync;
 /// </summary>
 internal sealed class SyncBench
 {
+    /// <summary>How long to wait before the status is asked for again.</summary>
+    public static readonly TimeSpan StatusPause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>How long a sync may take.</summary>
+    public static readonly TimeSpan SyncLimit = TimeSpan.FromMinutes(5);
+
     private const string Keyspace = "bench";
     private const int LoadTasks = 8;
     private const int LoadManyBytes = 64 << 10;
-    private static readonly TimeSpan StatusPause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan SyncLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(30);
 
     private readonly SyncBenchOptions _options;
