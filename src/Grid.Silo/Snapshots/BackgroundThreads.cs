@@ -23,16 +23,36 @@ internal sealed partial class BackgroundThreads : TaskScheduler, IDisposable
             new Thread(Run) { IsBackground = true, Name = "grid background", Priority = ThreadPriority.BelowNormal }.Start();
     }
 
-    /// <summary>Runs something on these threads.</summary>
+    /// <summary>Runs something on one of these threads.</summary>
+    public Task RunAsync(Action work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this);
+
+    /// <summary>Runs something, and what follows its awaits, on these threads.</summary>
     public Task<T> RunAsync<T>(Func<Task<T>> work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
 
-    /// <summary>Ends the threads once they have done what is queued.</summary>
-    public void Dispose() => _queue.CompleteAdding();
+    /// <summary>Ends the threads once they have done what is queued. What comes later, from work that is being cancelled, runs on the pool.</summary>
+    public void Dispose()
+    {
+        lock (_queue)
+            _queue.CompleteAdding();
+    }
 
     protected override IEnumerable<Task> GetScheduledTasks() => _queue;
 
-    protected override void QueueTask(Task task) => _queue.Add(task);
+    protected override void QueueTask(Task task)
+    {
+        lock (_queue)
+        {
+            if (!_queue.IsAddingCompleted)
+            {
+                _queue.Add(task);
+                return;
+            }
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(static late => late.Threads.TryExecuteTask(late.Task), (Threads: this, Task: task), preferLocal: false);
+    }
 
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
 

@@ -83,7 +83,7 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
     void ISnapshotSink.OnEntry(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiryUnixMs, ulong version) =>
         _writer.WriteEntry(key, value, expiryUnixMs, version);
 
-    private void Next() => _world.After(_world.Random.Between(100, 4000), _primary.Silo, Slice);
+    private void Next() => _world.After(_world.Random.Between(100, 1000 * _world.Plan.SliceMsMax), _primary.Silo, Slice);
 
     private void Slice()
     {
@@ -105,6 +105,8 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
             chunk.Release();
         }
 
+        foreach (PieceStream stream in _streams.Values)
+            stream.StillThere();
         if (more)
             Next();
         else if (Plan.Transport == SyncTransport.Disk)
