@@ -22,6 +22,9 @@ internal sealed class ReplicationInstruments
     /// <summary>Tag: what went wrong, in one word; the convention's name for it.</summary>
     public const string ErrorType = "error.type";
 
+    /// <summary>Tag: <c>every_member_decodes</c>, <c>compression_off</c> or <c>member_cannot_decode</c>.</summary>
+    public const string CodecReason = "grid.codec.reason";
+
     /// <summary>Tag: <c>lz4</c> or <c>none</c>.</summary>
     public const string Codec = "grid.codec";
 
@@ -31,6 +34,9 @@ internal sealed class ReplicationInstruments
     private readonly Counter<long> _tailCuts;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _rounds;
+    private readonly Histogram<int> _cohort;
+    private readonly Counter<long> _overruns;
+    private readonly Counter<long> _laggards;
     private readonly Counter<long> _givenUp;
     private readonly Counter<long> _joined;
     private readonly Counter<long> _faulted;
@@ -46,7 +52,10 @@ internal sealed class ReplicationInstruments
         _errors = meter.CreateCounter<long>("grid.replication.errors", "{error}", "What ended a link or a load at a replica, by type.");
         _tailCuts = meter.CreateCounter<long>("grid.replication.tail_cuts", "{cut}", "Tails that were never committed and were cut away.");
         _refused = meter.CreateCounter<long>("grid.replication.partial_refusals", "{attach}", "Attaches that a primary could not answer from its backlog.");
-        _rounds = meter.CreateCounter<long>("grid.replication.rounds", "{snapshot}", "Snapshots that a primary began for a cohort, by codec.");
+        _rounds = meter.CreateCounter<long>("grid.replication.rounds", "{snapshot}", "Snapshots that a primary began for a cohort, by codec and why.");
+        _cohort = meter.CreateHistogram<int>("grid.replication.rounds.members", "{replica}", "Members of those cohorts when they began.");
+        _overruns = meter.CreateCounter<long>("grid.replication.pin_overruns", "{link}", "Links that pinned more of the log than their budget.");
+        _laggards = meter.CreateCounter<long>("grid.replication.laggards", "{replica}", "Replicas that overran the largest budget: they cannot keep up.");
         _givenUp = meter.CreateCounter<long>("grid.replication.rounds.given_up", "{snapshot}", "Snapshots given up because they kept too much memory.");
         _joined = meter.CreateCounter<long>("grid.replication.rounds.joined", "{replica}", "Replicas that joined a snapshot on disk that was there already.");
         _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row.");
@@ -105,6 +114,12 @@ internal sealed class ReplicationInstruments
             case PrimaryEvent.SnapshotGivenUp:
                 _givenUp.Add(1);
                 break;
+            case PrimaryEvent.PinOverrun:
+                _overruns.Add(1);
+                break;
+            case PrimaryEvent.CannotKeepUp:
+                _laggards.Add(1);
+                break;
             case PrimaryEvent.SnapshotJoined:
                 _joined.Add(1);
                 break;
@@ -127,7 +142,16 @@ internal sealed class ReplicationInstruments
     }));
 
     /// <summary>A primary begins a snapshot for a cohort.</summary>
-    public void CountRound(SnapshotPlan plan) => _rounds.Add(1, Tag(Codec, plan.Announcement.Compressed ? "lz4" : "none"));
+    public void CountRound(SnapshotPlan plan)
+    {
+        _rounds.Add(1, Tag(Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(CodecReason, plan.Reason switch
+        {
+            Replication.Primary.CodecReason.EveryMemberDecodes => "every_member_decodes",
+            Replication.Primary.CodecReason.CompressionOff => "compression_off",
+            _ => "member_cannot_decode",
+        }));
+        _cohort.Record(plan.Members.Count);
+    }
 
     private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(SyncKind, kind), Tag(SyncOutcome, outcome));
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using K4os.Compression.LZ4.Encoders;
 
 namespace Grid.Formats.Lz4;
 
@@ -9,18 +8,18 @@ namespace Grid.Formats.Lz4;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The block codec keeps the content in memory of its own, outside of the managed heap, and slides it there. Several
-/// blocks' worth of room lets it slide seldom, which counts for small blocks: each slide moves 64 KiB.
+/// The content lies in a buffer of its own and slides there by whole 64 KiB. Room for several blocks lets it slide seldom.
 /// </para>
 /// <para>
 /// Backing off: content that does not get smaller costs as much time as content that does, and more than a link has to give.
 /// After some of it in a row blocks are stored untried; from time to time a few are tried again, at intervals that double
-/// while they fail. An encoder that starts anew refers to nothing before it, so the frame stays right whatever was skipped.
+/// while they fail. What was stored is history for the blocks after it like everything else.
 /// </para>
 /// </remarks>
 internal sealed class Lz4BlockEncoder : IDisposable
 {
-    private const int SpareBlocks = 3;
+    private const int SlideBytes = 64 << 10;
+    private const int WindowBytes = 4 * SlideBytes;
 
     // A block that saves less than a sixteenth does not pay.
     private const int SavingShift = 4;
@@ -30,68 +29,77 @@ internal sealed class Lz4BlockEncoder : IDisposable
     private const int FirstPauseBytes = 1 << 20;
     private const int LongestPauseBytes = 8 << 20;
 
-    private LZ4FastChainEncoder? _chain = NewChain();
-    private byte[] _stored = [];
-    private int _storedLength;
+    private readonly Lz4BlockCompressor _compressor = new();
+    private byte[] _window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+    private int _start;
+    private int _end;
     private int _trialLeft = FirstTrialBytes;
     private int _pause = FirstPauseBytes;
     private int _pauseLeft;
 
     /// <summary>Whether blocks are stored untried at present.</summary>
-    public bool IsBackingOff => _chain is null;
+    public bool IsBackingOff => _pauseLeft > 0;
 
     /// <summary>The number of bytes in the block begun.</summary>
-    public int BytesReady => _chain?.BytesReady ?? _storedLength;
+    public int BytesReady => _end - _start;
 
     /// <summary>Appends as much of <paramref name="content"/> as the block begun has room for.</summary>
-    /// <returns>The number of bytes taken.</returns>
-    public unsafe int Append(ReadOnlySpan<byte> content)
+    /// <returns>The number of bytes taken, at least 1 unless the block is full.</returns>
+    public int Append(ReadOnlySpan<byte> content)
     {
-        if (_chain is not null)
-        {
-            fixed (byte* source = content)
-                return _chain.Topup(source, content.Length);
-        }
-
-        int taken = Math.Min(content.Length, Lz4FrameHeader.OwnBlockBytes - _storedLength);
-        content[..taken].CopyTo(_stored.AsSpan(_storedLength));
-        _storedLength += taken;
+        if (_end == WindowBytes)
+            Slide();
+        int taken = Math.Min(content.Length, Math.Min(Lz4FrameHeader.OwnBlockBytes - BytesReady, WindowBytes - _end));
+        content[..taken].CopyTo(_window.AsSpan(_end));
+        _end += taken;
         return taken;
     }
 
     /// <summary>Ends the block begun and encodes it into <paramref name="target"/>.</summary>
     /// <returns>Its length, and whether it is stored as it is because encoding does not make it smaller.</returns>
-    public (int Length, bool Stored) Encode(Span<byte> target) => _chain is null ? Store(target) : Compress(_chain, target);
+    public (int Length, bool Stored) Encode(Span<byte> target)
+    {
+        int raw = BytesReady;
+        int length = raw;
+        if (IsBackingOff)
+        {
+            if ((_pauseLeft -= raw) <= 0)
+                _trialLeft = TrialBytes;
+        }
+        else
+        {
+            length = _compressor.Encode(_window.AsSpan(0, _end), _start, target);
+            NoteSaving(raw, length);
+        }
+
+        bool stored = length >= raw;
+        if (stored)
+            _window.AsSpan(_start, raw).CopyTo(target);
+        _start = _end;
+        return (stored ? raw : length, stored);
+    }
 
     /// <summary>Forgets all content, for a new frame.</summary>
     public void Reset()
     {
-        _chain?.Dispose();
-        _chain = NewChain();
-        _storedLength = 0;
+        _compressor.Reset();
+        _start = 0;
+        _end = 0;
         _trialLeft = FirstTrialBytes;
         _pause = FirstPauseBytes;
+        _pauseLeft = 0;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _chain?.Dispose();
-        if (_stored.Length > 0)
-            ArrayPool<byte>.Shared.Return(_stored);
-        _stored = [];
+        if (_window.Length > 0)
+            ArrayPool<byte>.Shared.Return(_window);
+        _window = [];
     }
 
-    private static LZ4FastChainEncoder NewChain() => new(Lz4FrameHeader.OwnBlockBytes, SpareBlocks);
-
-    private unsafe (int Length, bool Stored) Compress(LZ4FastChainEncoder chain, Span<byte> target)
+    private void NoteSaving(int raw, int length)
     {
-        int raw = chain.BytesReady;
-        int length;
-        fixed (byte* destination = target)
-            length = chain.Encode(destination, target.Length, allowCopy: true);
-        bool stored = length < 0;
-        length = Math.Abs(length);
         if (length <= raw - (raw >> SavingShift))
         {
             _trialLeft = FirstTrialBytes;
@@ -99,33 +107,17 @@ internal sealed class Lz4BlockEncoder : IDisposable
         }
         else if ((_trialLeft -= raw) <= 0)
         {
-            BackOff();
+            _pauseLeft = _pause;
+            _pause = Math.Min(2 * _pause, LongestPauseBytes);
         }
-
-        return (length, stored);
     }
 
-    private (int Length, bool Stored) Store(Span<byte> target)
+    /// <summary>Makes room: what is more than a match's reach before the block goes. By whole 64 KiB, as the compressor wants it.</summary>
+    private void Slide()
     {
-        int length = _storedLength;
-        _stored.AsSpan(0, length).CopyTo(target);
-        _storedLength = 0;
-        if ((_pauseLeft -= length) <= 0)
-        {
-            _chain = NewChain();
-            _trialLeft = TrialBytes;
-        }
-
-        return (length, true);
-    }
-
-    private void BackOff()
-    {
-        _chain!.Dispose();
-        _chain = null;
-        if (_stored.Length == 0)
-            _stored = ArrayPool<byte>.Shared.Rent(Lz4FrameHeader.OwnBlockBytes);
-        _pauseLeft = _pause;
-        _pause = Math.Min(2 * _pause, LongestPauseBytes);
+        int gone = (_start - SlideBytes) / SlideBytes * SlideBytes;
+        _window.AsSpan(gone, _end - gone).CopyTo(_window);
+        _start -= gone;
+        _end -= gone;
     }
 }

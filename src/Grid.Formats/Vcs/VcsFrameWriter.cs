@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using Grid.Formats.Lz4;
-using K4os.Compression.LZ4;
 
 namespace Grid.Formats.Vcs;
 
@@ -17,14 +16,14 @@ namespace Grid.Formats.Vcs;
 /// </para>
 /// <para>
 /// When the sink throws, the frame has a hole: the writer stays failed, and every further call but <see cref="Reset"/> and
-/// <see cref="Dispose"/> throws <see cref="InvalidOperationException"/>. Nothing is allocated per call; the block encoder is
-/// made anew by <see cref="Reset"/> and when compression resumes after a pause. Not thread-safe.
+/// <see cref="Dispose"/> throws <see cref="InvalidOperationException"/>. Nothing is allocated per call.
+/// Not thread-safe.
 /// </para>
 /// </remarks>
 public sealed class VcsFrameWriter : IDisposable
 {
     private static readonly int BlockRoom =
-        sizeof(uint) + LZ4Codec.MaximumOutputSize(Lz4FrameHeader.OwnBlockBytes) + sizeof(uint);
+        sizeof(uint) + Lz4BlockCompressor.OutputBytesMax(Lz4FrameHeader.OwnBlockBytes) + sizeof(uint);
 
     private readonly VcsStreamKind _kind;
     private readonly Lz4FrameSettings _settings;
@@ -161,7 +160,7 @@ public sealed class VcsFrameWriter : IDisposable
     private void EmitBlock()
     {
         int raw = _encoder.BytesReady;
-        Span<byte> target = _sink.GetSpan(Math.Min(BlockRoom, 2 * sizeof(uint) + LZ4Codec.MaximumOutputSize(raw)));
+        Span<byte> target = _sink.GetSpan(Math.Min(BlockRoom, 2 * sizeof(uint) + Lz4BlockCompressor.OutputBytesMax(raw)));
         (int length, bool stored) = _encoder.Encode(target[sizeof(uint)..]);
         BinaryPrimitives.WriteUInt32LittleEndian(target, (uint)length | (stored ? Lz4FrameHeader.StoredBit : 0));
         int end = sizeof(uint) + length;

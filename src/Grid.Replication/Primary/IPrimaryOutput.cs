@@ -160,16 +160,31 @@ public enum PrimaryEvent
 /// <param name="Members">The cohort.</param>
 /// <param name="Transport">Where it goes first.</param>
 /// <param name="Checksums">Whether the payload carries checksums.</param>
+/// <param name="Reason">Why it travels as it does.</param>
 public sealed record SnapshotPlan(
     SyncAnnouncement Announcement,
     long BaseEpoch,
     ShardSnapshot Scan,
     IReadOnlyList<SnapshotMember> Members,
     SyncTransport Transport,
-    bool Checksums)
+    bool Checksums,
+    CodecReason Reason)
 {
     /// <summary>Random name of the snapshot.</summary>
     public long SnapshotId => Announcement.SnapshotId;
+}
+
+/// <summary>Why a snapshot is compressed, or is not.</summary>
+public enum CodecReason
+{
+    /// <summary>Compressed: it is wanted, and every member of the cohort can decode it.</summary>
+    EveryMemberDecodes,
+
+    /// <summary>Plaintext: compression is off at the primary.</summary>
+    CompressionOff,
+
+    /// <summary>Plaintext: at least one member cannot decode anything else.</summary>
+    MemberCannotDecode,
 }
 
 /// <summary>A snapshot whose file is whole.</summary>

@@ -47,6 +47,10 @@ public sealed partial class ShardPrimary
             Continue(link, common, now);
         else
             BeginFullSync(link, obstacle, now);
+
+        // The copy that the silo had before is gone: commits must not wait for it until its time is over.
+        if (_record.Members.Any(member => member.Silo == link.Silo && member != link.Request.Copy))
+            UpdateInSync(now);
         return AttachAnswer.Accepted;
     }
 

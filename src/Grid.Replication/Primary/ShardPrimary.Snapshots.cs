@@ -68,12 +68,12 @@ public sealed partial class ShardPrimary
     private void BeginSnapshot(List<PrimaryLink> cohort, Instant now)
     {
         DropSnapshot();
-        (bool compressed, string why) = DecideCodec(cohort);
+        (CodecReason reason, string why) = DecideCodec(cohort);
         LogPosition at = _copy.Position;
         ShardSnapshot scan = _copy.Store.BeginSnapshot(EntryVersion.Pack(at.Epoch, at.Offset));
-        SyncAnnouncement announcement = new(_entropy.NextId(), at.Offset, compressed, _record.Lineage, Plants(PlantedBug.ForgetsHistory) ? [] : [.. _copy.History.Starts]);
+        SyncAnnouncement announcement = new(_entropy.NextId(), at.Offset, reason == CodecReason.EveryMemberDecodes, _record.Lineage, Plants(PlantedBug.ForgetsHistory) ? [] : [.. _copy.History.Starts]);
         SnapshotMember[] members = [.. cohort.Select(MemberOf)];
-        _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, scan, members, _options.Transport, _options.Checksums));
+        _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, scan, members, _options.Transport, _options.Checksums, reason));
         foreach (PrimaryLink link in cohort)
             BeginSync(link, _snapshot, now);
         LastWindow = $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}";

@@ -111,14 +111,16 @@ public sealed partial class ShardPrimary
     /// The codec of a snapshot is decided here, once, over exactly the members: compressed only if compression is on and every one of
     /// them can decode it.
     /// </summary>
-    private (bool Compressed, string Why) DecideCodec(List<PrimaryLink> cohort)
+    private (CodecReason Reason, string Why) DecideCodec(List<PrimaryLink> cohort)
     {
         if (!_options.Compress)
-            return (false, "plaintext: compression is off");
+            return (CodecReason.CompressionOff, "plaintext: compression is off");
         PrimaryLink? incapable = cohort.Find(link => !DecodesLz4(link));
         if (Plants(PlantedBug.DecidesCodecEarly) && _firstCapabilities.HasFlag(ReplicaCapabilities.Lz4))
             incapable = null;
-        return incapable is null ? (true, "lz4: every member decodes it") : (false, $"plaintext: {incapable.Silo} does not decode lz4");
+        return incapable is null
+            ? (CodecReason.EveryMemberDecodes, "lz4: every member decodes it")
+            : (CodecReason.MemberCannotDecode, $"plaintext: {incapable.Silo} does not decode lz4");
     }
 
     private bool HasPlace()

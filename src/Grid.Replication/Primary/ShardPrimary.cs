@@ -166,7 +166,7 @@ public sealed partial class ShardPrimary
         if (_down)
             return false;
         bool owns = _copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken);
-        if (owns && (_copy.EpochSeen <= _epoch || Plants(PlantedBug.IgnoresHigherEpoch)))
+        if (owns && (_copy.EpochSeen <= _epoch || Plants(PlantedBug.IgnoresHigherEpoch | PlantedBug.IgnoresOwnerToken)))
             return true;
         StepDown(owns ? $"Epoch {_copy.EpochSeen} reigns over shard {_copy.Shard}." : "The copy was taken over by another owner.");
         return false;

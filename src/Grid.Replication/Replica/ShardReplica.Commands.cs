@@ -24,7 +24,7 @@ public sealed partial class ShardReplica
         {
             item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
             if (item.Kind is LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd)
-                TakeSnapshotItem(item, body, now);
+                LoadAtOnce(item, body, bytes, now);
             else if (Accepts(item, now))
                 Take(item, body, now);
         }

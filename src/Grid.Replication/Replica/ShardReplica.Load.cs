@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Grid.Formats;
 using Grid.Formats.Binary;
 using Grid.Formats.Links;
@@ -23,23 +24,74 @@ public sealed partial class ShardReplica
     /// <summary>An item of the snapshot stream came.</summary>
     public void OnSnapshot(ReadOnlySpan<byte> bytes, Instant now)
     {
-        if (!Owns() || Phase is not (ReplicaPhase.Attaching or ReplicaPhase.Loading))
+        if (BeginSnapshotItem(bytes, now) is not { } piece)
             return;
+        piece.Load(bytes);
+        EndPiece(piece, now);
+    }
+
+    /// <summary>
+    /// The first half of <see cref="OnSnapshot"/>. When the item is a piece that is to be loaded, this says so, and the caller has it
+    /// loaded, on whichever thread and while the state machine goes on, then calls <see cref="EndPiece"/>; one item at a time.
+    /// </summary>
+    /// <returns>The piece; null when nothing is left to do.</returns>
+    public SnapshotPiece? BeginSnapshotItem(ReadOnlySpan<byte> bytes, Instant now)
+    {
+        if (!Owns() || Phase is not (ReplicaPhase.Attaching or ReplicaPhase.Loading))
+            return null;
         try
         {
-            TakeSnapshotItem(LinkItem.Read(bytes, out ReadOnlySpan<byte> body), body, now);
+            LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
+            if (_load is null || _loading != Copy)
+                return TakeSnapshotItem(item, body, now) ? new SnapshotPiece(_load!) : null;
+
+            // The copy that is loaded is the silo's copy already: it is used under its gate only.
+            LoadAtOnce(item, body, bytes, now);
+            return null;
         }
         catch (MalformedException damaged)
         {
             FailLoad(ReplicaEvent.LoadDamaged, damaged.Message, now);
+            return null;
         }
     }
 
+    /// <summary>A piece was loaded, or could not be. The load may have been dropped meanwhile.</summary>
+    public void EndPiece(SnapshotPiece piece, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(piece);
+        piece.Dispose();
+        if (piece.Of != _load || !Owns())
+            return;
+        switch (piece.Failure)
+        {
+            case MalformedException malformed:
+                FailLoad(ReplicaEvent.LoadCorrupt, malformed.Message, now);
+                break;
+            case PayloadException payload:
+                FailLoad(KindOf(payload.Fault), payload.Message, now);
+                break;
+            case { } defect:
+                ExceptionDispatchInfo.Throw(defect);
+                break;
+        }
+    }
+
+    private void LoadAtOnce(in LinkItem item, ReadOnlySpan<byte> body, ReadOnlySpan<byte> bytes, Instant now)
+    {
+        if (!TakeSnapshotItem(item, body, now))
+            return;
+        SnapshotPiece piece = new(_load!);
+        piece.Load(bytes);
+        EndPiece(piece, now);
+    }
+
     /// <summary>Announcement, piece or end, on whichever stream they come; what belongs to another snapshot or attach is stale.</summary>
-    private void TakeSnapshotItem(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
+    /// <returns>Whether the body is a piece to be loaded now.</returns>
+    private bool TakeSnapshotItem(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
     {
         if (item.Epoch < Copy.EpochSeen || Phase is not (ReplicaPhase.Attaching or ReplicaPhase.Loading))
-            return;
+            return false;
         try
         {
             switch (item.Kind)
@@ -50,8 +102,7 @@ public sealed partial class ShardReplica
                     break;
                 case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when _load is not null && (_load.SnapshotId == item.A || Plants(PlantedBug.TakesForeignPieces)):
                     _heardAtMs = _pieceAtMs = now.MonotonicMs;
-                    TakePiece(item, body, now);
-                    break;
+                    return TakePiece(item, body, now);
             }
         }
         catch (MalformedException malformed)
@@ -62,6 +113,8 @@ public sealed partial class ShardReplica
         {
             FailLoad(KindOf(payload.Fault), payload.Message, now);
         }
+
+        return false;
     }
 
     private static ReplicaEvent KindOf(PayloadFault fault) => fault switch
@@ -104,26 +157,25 @@ public sealed partial class ShardReplica
         _output.InstallCopy(next, old);
     }
 
-    private void TakePiece(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
+    /// <returns>Whether the body is to be loaded.</returns>
+    private bool TakePiece(in LinkItem item, ReadOnlySpan<byte> body, Instant now)
     {
         if (item.Sequence < _nextChunk)
-            return;
+            return false;
         if ((item.Sequence > _nextChunk || item.B != _load!.WireBytes) && !Plants(PlantedBug.InstallsHalfLoad))
         {
             FailLoad(ReplicaEvent.LoadTruncated, $"piece {item.Sequence} at byte {item.B} of the snapshot came where piece {_nextChunk} at byte {_load!.WireBytes} was expected", now);
-            return;
+            return false;
         }
 
         _nextChunk++;
         if (item.Kind == LinkItemKind.SnapshotChunk)
-        {
-            _load!.Feed(body);
-            return;
-        }
+            return true;
 
         if (!Plants(PlantedBug.InstallsHalfLoad))
             _load!.Complete(new SpanReader(body).ReadInt64());
         Install(now);
+        return false;
     }
 
     /// <summary>The load is whole: its copy becomes the silo's copy, and what was kept meanwhile is acknowledged.</summary>
@@ -168,15 +220,18 @@ public sealed partial class ShardReplica
         if (_load is null)
             return;
         _output.Report(kind, $"{reason} (after {_load.WireBytes} bytes, {_load.Entries} entries)");
-        _load.Dispose();
+        SnapshotLoad load = _load;
         _load = null;
         ShardCopy loading = _loading!;
         _loading = null;
         if (loading != Copy)
         {
-            loading.Dispose();
+            // A piece of it may be under way: the last one out frees the copy.
+            load.Abandon();
             return;
         }
+
+        load.Dispose();
 
         ShardCopy empty = _output.MakeCopy(_entropy.NextGuid());
         empty.Observe(loading.EpochSeen, loading.RecordVersionSeen);

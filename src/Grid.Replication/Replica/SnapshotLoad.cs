@@ -17,6 +17,7 @@ public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
     private readonly List<EntryHandle> _group = [];
     private Keyspace? _keyspace;
     private bool _ended;
+    private int _holders = 1;
 
     internal SnapshotLoad(ShardCopy target, SyncAnnouncement announcement, ReplicaOptions options)
     {
@@ -64,6 +65,25 @@ public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _reader.Dispose();
+
+    /// <summary>A piece is under way.</summary>
+    internal void Enter() => Interlocked.Increment(ref _holders);
+
+    /// <summary>The piece is over.</summary>
+    internal void Exit()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0)
+            Free();
+    }
+
+    /// <summary>Nobody wants the load any more: once no piece is under way, it and its copy are freed.</summary>
+    internal void Abandon() => Exit();
+
+    private void Free()
+    {
+        Dispose();
+        _target.Dispose();
+    }
 
     void ISnapshotHandler.OnMetadata(SnapshotMetadata metadata)
     {

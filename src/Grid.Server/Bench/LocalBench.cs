@@ -158,7 +158,7 @@ public static class LocalBench
     }
 
     private static IHost Build(int port, int primaryPort) => Host.CreateDefaultBuilder()
-        .ConfigureLogging(static log => log.ClearProviders().SetMinimumLevel(LogLevel.Error).AddConsole(static console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+        .ConfigureLogging(static log => log.ClearProviders().SetMinimumLevel(LogLevel.Critical).AddConsole(static console => console.LogToStandardErrorThreshold = LogLevel.Trace))
         .UseOrleans(silo =>
         {
             IPEndPoint primary = new(IPAddress.Loopback, primaryPort);

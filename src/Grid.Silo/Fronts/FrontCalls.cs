@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Grid.Client.Contracts;
 
@@ -18,16 +19,24 @@ internal sealed class FrontCalls : IDisposable
     private readonly ITimer _timer;
     private readonly List<FrontCall> _looked = [];
     private long _nextId = RandomNumberGenerator.GetInt32(1, int.MaxValue);
+    private readonly Meter _meter = new("Grid");
     private bool _ticking;
+    private long _bundles;
+    private long _batches;
 
     public FrontCalls(TimeProvider time)
     {
         _time = time;
+        _meter.CreateObservableCounter("grid.front.bundles", () => Received.Bundles, "{call}", "Bundles that came to this silo's front.");
+        _meter.CreateObservableCounter("grid.front.batches", () => Received.Batches, "{batch}", "Batches in those bundles.");
         _timer = time.CreateTimer(static calls => ((FrontCalls)calls!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Milliseconds that never go back.</summary>
     public long NowMs => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+
+    /// <summary>Bundles that came so far, and the batches in them.</summary>
+    public (long Bundles, long Batches) Received => (Volatile.Read(ref _bundles), Volatile.Read(ref _batches));
 
     /// <summary>Bundles that are open.</summary>
     public int Count
@@ -46,6 +55,8 @@ internal sealed class FrontCalls : IDisposable
         {
             if (_calls.Count >= CallsMax)
                 return null;
+            _bundles++;
+            _batches += count;
             FrontCall call = new(this, _nextId++, count, NowMs);
             _calls.Add(call.Id, call);
             if (!_ticking)
@@ -72,7 +83,11 @@ internal sealed class FrontCalls : IDisposable
             _calls.Remove(call.Id);
     }
 
-    public void Dispose() => _timer.Dispose();
+    public void Dispose()
+    {
+        _timer.Dispose();
+        _meter.Dispose();
+    }
 
     private void SetTicking(bool ticking)
     {

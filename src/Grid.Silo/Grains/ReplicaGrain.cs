@@ -7,6 +7,8 @@ using Grid.Silo.Copies;
 using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
+using Grid.Silo.Snapshots;
+using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Placement;
@@ -26,7 +28,14 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-replica"), SiloBoundPlacement, Reentrant, KeepAlive, Immovable]
 [ImplicitStreamSubscription(GridConstants.CommandStreams)]
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
-internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender acknowledgements, ReplicationInstruments instruments, GridSettings settings, ILogger<ReplicaGrain> logger)
+internal sealed partial class ReplicaGrain(
+    CopyHost host,
+    AcknowledgementSender acknowledgements,
+    ReplicationInstruments instruments,
+    GridSettings settings,
+    BackgroundThreads background,
+    PagePool pages,
+    ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
@@ -202,20 +211,43 @@ internal sealed partial class ReplicaGrain(CopyHost host, AcknowledgementSender 
         return _saturated.Task;
     }
 
+    /// <summary>Takes an item of the snapshot stream; what takes long is done behind everything else that the silo does.</summary>
+    private async Task TakeSnapshotItemAsync(PooledBuffer item)
+    {
+        SnapshotPiece? piece = null;
+        Run((replica, now) => piece = replica.BeginSnapshotItem(item.Span, now));
+        if (piece is null)
+            return;
+        await background.RunAsync(() =>
+        {
+            // A load takes new memory all the time: large pages of it, ahead of need, cost the least.
+            pages.Prepare();
+            piece.Load(item.Span);
+        });
+        Run((replica, now) => replica.EndPiece(piece, now));
+
+        // Where another replica has taken this one's place, or none has.
+        piece.Dispose();
+    }
+
     private sealed class ItemObserver(ReplicaGrain grain, bool commands) : IAsyncBatchObserver<PooledBuffer>
     {
         public async Task OnNextAsync(IList<SequentialItem<PooledBuffer>> items)
         {
-            grain.Run((replica, now) =>
+            if (commands)
+            {
+                grain.Run((replica, now) =>
+                {
+                    foreach (SequentialItem<PooledBuffer> item in items)
+                        replica.OnCommand(item.Item.Span, now);
+                });
+            }
+            else
             {
                 foreach (SequentialItem<PooledBuffer> item in items)
-                {
-                    if (commands)
-                        replica.OnCommand(item.Item.Span, now);
-                    else
-                        replica.OnSnapshot(item.Item.Span, now);
-                }
-            });
+                    await grain.TakeSnapshotItemAsync(item.Item);
+            }
+
             foreach (SequentialItem<PooledBuffer> item in items)
                 item.Item.ReleaseReceived();
             if (commands)

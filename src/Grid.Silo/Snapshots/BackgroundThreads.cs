@@ -23,7 +23,11 @@ internal sealed partial class BackgroundThreads : TaskScheduler, IDisposable
             new Thread(Run) { IsBackground = true, Name = "grid background", Priority = ThreadPriority.BelowNormal }.Start();
     }
 
-    /// <summary>Runs something on these threads.</summary>
+    /// <summary>Runs something on one of these threads.</summary>
+    public Task RunAsync(Action work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this);
+
+    /// <summary>Runs something, and what follows its awaits, on these threads.</summary>
     public Task<T> RunAsync<T>(Func<Task<T>> work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
 

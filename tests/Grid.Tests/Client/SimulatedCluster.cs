@@ -1,6 +1,7 @@
 using Grid.Client;
 using Grid.Client.Contracts;
 using Grid.Client.Keyspaces;
+using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
@@ -36,7 +37,8 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
         int shards = 3,
         Action<GridClientOptions>? configure = null,
         Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null,
-        int bundlesUnderWayMax = 0)
+        int bundlesUnderWayMax = 0,
+        ILocalCopies? localCopies = null)
     {
         Random = new Random(seed);
         Options = new GridClientOptions();
@@ -45,7 +47,7 @@ internal sealed class SimulatedCluster : IShardTransport, IClusterInfoSource, IW
         if (bundlesUnderWayMax > 0)
             Fronts = new SimulatedFronts(this, bundlesUnderWayMax);
         IShardTransport transport = Fronts is null ? this : Fronts.Transport;
-        Dispatcher = new OperationDispatcher(Options, transport, this, Time, this, new Random(seed + 1), makePipeline);
+        Dispatcher = new OperationDispatcher(Options, transport, this, Time, this, new Random(seed + 1), makePipeline, localCopies);
         Grid = new GridClient(Dispatcher, new FailingSerializer());
     }
 

@@ -33,6 +33,37 @@ public sealed class ReplicaLoadTests
         Assert.Equal(_rig.LastAttach.NextCopyId, _rig.Core.Copy.Name.CopyId);
     }
 
+    [Fact]
+    public void A_load_dropped_while_a_piece_is_under_way_is_freed_when_the_piece_is_over()
+    {
+        long before = _rig.RentedBytes;
+        byte[] item = _rig.PieceItem(5, 1, ReplicaRig.Payload(10));
+        _rig.Announce(5, 10);
+        SnapshotPiece piece = Assert.IsType<SnapshotPiece>(_rig.Core.BeginSnapshotItem(item, _rig.Now));
+        _rig.Core.OnNewEpoch(7, _rig.Now);
+        Assert.Null(_rig.Core.Load);
+        piece.Load(item);
+        Assert.True(_rig.RentedBytes > before);
+        _rig.Core.EndPiece(piece, _rig.Now);
+        Assert.Equal(before, _rig.RentedBytes);
+        Assert.Equal(ReplicaPhase.Attaching, _rig.Core.Phase);
+    }
+
+    [Fact]
+    public void Damage_found_in_a_piece_under_way_fails_the_load_when_the_piece_is_over()
+    {
+        byte[] payload = ReplicaRig.Payload(10);
+        payload[0] ^= 1;
+        byte[] item = _rig.PieceItem(5, 1, payload);
+        _rig.Announce(5, 10);
+        SnapshotPiece piece = Assert.IsType<SnapshotPiece>(_rig.Core.BeginSnapshotItem(item, _rig.Now));
+        piece.Load(item);
+        Assert.Equal(ReplicaPhase.Loading, _rig.Core.Phase);
+        _rig.Core.EndPiece(piece, _rig.Now);
+        Assert.Equal(ReplicaPhase.Detached, _rig.Core.Phase);
+        Assert.Null(_rig.Core.Load);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

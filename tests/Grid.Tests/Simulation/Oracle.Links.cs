@@ -77,7 +77,7 @@ internal sealed partial class Oracle
 
         long holeMs = core.OldestHoleMs(primary.Now);
         Require(holeMs < options.HoleWaitMs, $"12: a batch has waited behind a hole for {holeMs} ms, {options.HoleWaitMs} ms are allowed");
-        int waitingMax = options.RepliesWaitingMax + Math.Min(options.BatchesBehindHoleMax, SimClient.OutstandingMax);
+        int waitingMax = options.RepliesWaitingMax + Math.Min(options.BatchesBehindHoleMax, world.Plan.OutstandingMax);
         Require(core.RepliesWaiting <= waitingMax, $"12: {core.RepliesWaiting} replies wait, at most {options.RepliesWaitingMax} may, and what waits behind one hole");
     }
 
@@ -148,6 +148,10 @@ internal sealed partial class Oracle
         long pause = Math.Min((long)world.Plan.Replica.BackoffMs << Math.Clamp(inRow - 1, 0, 16), world.Plan.Replica.BackoffMaxMs) / 2;
         Require(inRow == 0 || sinceLastMs >= pause, $"links: {request.Copy.Silo} attaches for the {inRow + 1}th time in a row, {sinceLastMs} ms after the one before, not {pause} ms");
     }
+
+    /// <summary>What belongs to another attach or another snapshot changes nothing.</summary>
+    public void OnStrangeItem(SimSilo silo, bool unchanged, string change) =>
+        Require(unchanged, $"links: {silo.Name} took an item of another attach or snapshot: {change}");
 
     /// <summary>Back-pressure that was reported is no stall: nobody at his bound is dropped as silent.</summary>
     private void CheckSilence(SimPrimary primary, string silo)

@@ -15,6 +15,7 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
     private readonly Pipe _pipe = primary.PipeOf(member);
     private long _sequence = 1;
     private long _sent;
+    private long _sentAtMs = world.NowMs;
     private bool _abandoned;
 
     public SnapshotMember Member { get; } = member;
@@ -69,12 +70,20 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
         });
     }
 
+    /// <summary>A piece without bytes, where nothing else was sent for a while: nobody is to take a slow scan for death.</summary>
+    public void StillThere()
+    {
+        if (!_abandoned && world.NowMs - _sentAtMs >= primary.Options.ReplicaTimeoutMs / 4)
+            SendPiece([]);
+    }
+
     private void SendPiece(ReadOnlySpan<byte> piece)
     {
+        _sentAtMs = world.NowMs;
         PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + piece.Length);
         new LinkItem(LinkItemKind.SnapshotChunk, 0, _sequence++, primary.Core.Epoch, primary.Core.Committed, announcement.SnapshotId, _sent, 0).Write(item);
         item.Write(piece);
-        if (checksums && world.Chaos && world.Random.Chance(world.Plan.PayloadDamaged / 4))
+        if (checksums && !piece.IsEmpty && world.Chaos && world.Random.Chance(world.Plan.PayloadDamaged / 4))
             item.WritableSpan[LinkItem.HeadLength + world.Random.Below(piece.Length)] ^= 0x10;
         LinkItem.Seal(item);
         _sent += piece.Length;

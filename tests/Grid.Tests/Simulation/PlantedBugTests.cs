@@ -18,17 +18,21 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     [Theory]
     [MemberData(nameof(Mistakes))]
     public void The_simulation_finds_a_core_that(string mistake) =>
-        Find(plan => plan with { Planted = Enum.Parse<PlantedBug>(mistake) });
+        Find(mistake, plan => plan with { Planted = Enum.Parse<PlantedBug>(mistake) });
 
     [Theory]
     [MemberData(nameof(RuntimeMistakes))]
     public void The_simulation_finds_a_runtime_that(string mistake) =>
-        Find(plan => plan with { Broken = Enum.Parse<RuntimeBug>(mistake) });
+        Find(mistake, plan => plan with { Broken = Enum.Parse<RuntimeBug>(mistake) });
 
-    private void Find(Func<SimPlan, SimPlan> plant)
+    private void Find(string mistake, Func<SimPlan, SimPlan> plant)
     {
-        SeedRun run = new SeedRun(1, SeedsMax, plant).Go(explain: false);
+        SeedRun run = new SeedRun(1, SeedsMax, plan => plant(Weather.For(mistake, plan))).Go(explain: false);
         Assert.True(run.Broken.Count > 0, $"{SeedsMax} seeds passed with a planted mistake.");
-        output.WriteLine($"after {run.Done} seeds: {run.Broken.Values.First().Message}");
+        (ulong seed, SimulationException found) = run.Broken.First();
+        output.WriteLine($"after {run.Done} seeds: {found.Message}");
+
+        // It was the mistake that was found, not the weather.
+        Simulator.Run(seed, plan => Weather.For(mistake, plan));
     }
 }

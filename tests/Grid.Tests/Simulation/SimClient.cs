@@ -8,9 +8,6 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 internal sealed class SimClient
 {
-    /// <summary>Batches of a client to one shard that are under way at a time.</summary>
-    public const int OutstandingMax = 6;
-
     private const long TimeoutUs = 1_500_000;
 
     private readonly World _world;
@@ -92,7 +89,7 @@ internal sealed class SimClient
             return;
         int shard = _world.Random.Below(_world.Plan.Shards);
         Session session = _sessions[shard];
-        if (session.Stopped || session.Outstanding.Count >= OutstandingMax)
+        if (session.Stopped || session.Outstanding.Count >= _world.Plan.OutstandingMax)
             return;
         ClientCall call = new(this, shard, Invent(), _world.Random.Chance(0.85) ? WriteDurability.Replicated : WriteDurability.Primary)
         {

@@ -51,7 +51,16 @@ internal sealed record SimPlan
 
     public double CallLost { get; init; }
 
+    /// <summary>Share of calls that are stuck for long, and overtaken by all behind them.</summary>
+    public double CallStuck { get; init; } = 0.01;
+
     public double RecordSlow { get; init; }
+
+    /// <summary>Longest time that a slice of a snapshot's scan takes, in milliseconds.</summary>
+    public int SliceMsMax { get; init; } = 4;
+
+    /// <summary>Batches of a client to one shard that are under way at a time.</summary>
+    public int OutstandingMax { get; init; } = 6;
 
     /// <summary>Longest delay of a call, in microseconds; two calls may overtake each other by as much.</summary>
     public int CallDelayUsMax { get; init; } = 3000;
@@ -67,6 +76,9 @@ internal sealed record SimPlan
 
     /// <summary>Share of silos whose primaries are set otherwise than the rest.</summary>
     public double OddSilo { get; init; }
+
+    /// <summary>The mistake whose weather this is, if it is one's.</summary>
+    public string Weather { get; init; } = "";
 
     /// <summary>Mistakes made on purpose, which the simulation must find.</summary>
     public PlantedBug Planted { get; init; }
@@ -96,6 +108,9 @@ internal sealed record SimPlan
             ItemsLeftOver = Some(random, 1),
             PayloadDamaged = Some(random, 0.2),
             CallLost = Some(random, 0.03),
+            CallStuck = random.Chance(0.8) ? 0.01 : 0.1,
+            SliceMsMax = random.Chance(0.85) ? 4 : random.Between(10, 100),
+            OutstandingMax = random.Chance(0.9) ? 6 : 24,
             RecordSlow = Some(random, 0.3),
             CallDelayUsMax = random.Between(200, 8000),
             NemesisMs = random.Chance(0.85) ? random.Between(150, 1200) : 0,

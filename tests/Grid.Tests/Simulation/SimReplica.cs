@@ -1,3 +1,5 @@
+using Grid.Formats.Binary;
+using Grid.Formats.Links;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Records;
@@ -60,11 +62,31 @@ internal sealed class SimReplica : IReplicaOutput
         if (_gone)
             return;
         _world.Touch(_slot.Shard);
+        bool isStrange = IsStrange(item);
+        State before = Shown;
         if (isSnapshot)
             Core.OnSnapshot(item, Now);
         else
             Core.OnCommand(item, Now);
         _slot.LastAttach = Core.AttachNumber;
+        if (isStrange)
+            _world.Oracles[_slot.Shard].OnStrangeItem(Silo, before == Shown, $"{before} became {Shown}");
+    }
+
+    private State Shown => new(Core.Phase, Core.Copy.Log.EndOffset, Core.Copy.CommittedSeen, Core.Load?.WireBytes ?? 0, Core.AttachNumber);
+
+    /// <summary>True for an item of another attach, or of another snapshot than the one that is loaded.</summary>
+    private bool IsStrange(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            LinkItem item = LinkItem.Read(bytes, out _);
+            return item.Kind is LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd ? Core.Load?.SnapshotId != item.A : item.Attach != Core.AttachNumber;
+        }
+        catch (MalformedException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The copy goes to somebody else, or the silo died.</summary>
@@ -150,6 +172,9 @@ internal sealed class SimReplica : IReplicaOutput
         _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
     }
+
+    /// <summary>What an item may change.</summary>
+    private readonly record struct State(ReplicaPhase Phase, long LogEnd, long CommittedSeen, long WireBytes, long Attach);
 
     private void Turn(Action action)
     {

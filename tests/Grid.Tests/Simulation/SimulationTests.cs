@@ -6,7 +6,7 @@ namespace Grid.Tests.Simulation;
 
 /// <summary>
 /// Runs the simulation over many seeds. <c>GRID_SEEDS=n</c> runs n of them, from <c>GRID_FROM</c> on; <c>GRID_SEED=s</c> only
-/// seed s.
+/// seed s, with <c>GRID_WEATHER=mistake</c> in the weather of that twin.
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
@@ -18,7 +18,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     {
         if (Number("GRID_SEED") is { } one)
         {
-            output.WriteLine(Simulator.Run((ulong)one).ToString());
+            string weather = Environment.GetEnvironmentVariable("GRID_WEATHER") ?? "";
+            output.WriteLine(Simulator.Run((ulong)one, plan => Weather.For(weather, plan)).ToString());
             return;
         }
 

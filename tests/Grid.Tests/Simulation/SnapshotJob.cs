@@ -66,7 +66,7 @@ internal sealed class SnapshotJob : IDisposable
         _payload.Dispose();
     }
 
-    private void Next() => _world.After(_world.Random.Between(100, 4000), _primary.Silo, Slice);
+    private void Next() => _world.After(_world.Random.Between(100, 1000 * _world.Plan.SliceMsMax), _primary.Silo, Slice);
 
     private void Slice()
     {
@@ -82,6 +82,8 @@ internal sealed class SnapshotJob : IDisposable
             chunk.Release();
         }
 
+        foreach (PieceStream stream in _streams.Values)
+            stream.StillThere();
         if (more)
             Next();
         else if (Plan.Transport == SyncTransport.Disk)

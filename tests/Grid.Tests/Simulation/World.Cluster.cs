@@ -107,7 +107,7 @@ internal sealed partial class World
     /// <summary>Mostly short; now and then a call is stuck for long, and overtaken by all behind it.</summary>
     public long CallDelayUs(SimSilo? to)
     {
-        long stuck = Chaos && Random.Chance(0.01) ? Random.Below(400_000) : 0;
+        long stuck = Chaos && Random.Chance(Plan.CallStuck) ? Random.Below(400_000) : 0;
         return stuck + ((50 + Random.Below(Plan.CallDelayUsMax)) * (to?.SlowFactor ?? 1));
     }
 

@@ -52,6 +52,40 @@ public class StreamQueueTests
     }
 
     [Fact]
+    public void Who_waits_for_little_to_be_held_is_told_when_it_is_so()
+    {
+        using var bench = new QueueBench(new GridStreamOptions { ItemsPerDeliveryMax = 1 });
+        StreamCursor cursor = bench.Queue.Open();
+        Assert.True(bench.Queue.WhenAtMost(0).IsCompletedSuccessfully);
+        bench.Send(QueueBench.Item(1, 100), QueueBench.Item(2, 100));
+        Task one = bench.Queue.WhenAtMost(100 + GridStreamOptions.ItemOverheadBytes);
+        Task none = bench.Queue.WhenAtMost(0);
+        bench.Queue.Take(cursor);
+        Assert.False(one.IsCompleted);
+        bench.Queue.Take(cursor);
+        Assert.True(one.IsCompletedSuccessfully);
+        Assert.False(none.IsCompleted);
+        bench.Queue.Take(cursor);
+        Assert.True(none.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_little_to_be_held_is_told_when_the_stream_fails_or_is_abandoned()
+    {
+        using var bench = new QueueBench();
+        Task first = bench.Send(QueueBench.Item(1));
+        Task abandoned = bench.Queue.WhenAtMost(0);
+        bench.Queue.Abandon();
+        Assert.Equal(GridStreamFailureReason.Abandoned, (await Assert.ThrowsAsync<GridStreamException>(() => abandoned)).Reason);
+        Assert.True(first.IsCompletedSuccessfully);
+        Assert.True(bench.Send(QueueBench.Item(2)).IsCompletedSuccessfully);
+        Task failed = bench.Queue.WhenAtMost(0);
+        bench.Queue.Fail(GridStreamFailureReason.DeliveryFailed);
+        Assert.Equal(GridStreamFailureReason.DeliveryFailed, (await Assert.ThrowsAsync<GridStreamException>(() => failed)).Reason);
+        Assert.Equal(GridStreamFailureReason.DeliveryFailed, (await Assert.ThrowsAsync<GridStreamException>(() => bench.Queue.WhenAtMost(0))).Reason);
+    }
+
+    [Fact]
     public void An_item_waits_for_the_slower_of_two_subscriptions()
     {
         using var bench = new QueueBench();

@@ -48,6 +48,9 @@ internal sealed class ReplicaRig : IReplicaOutput
 
     public bool Dismissed { get; private set; }
 
+    /// <summary>Memory that all copies hold.</summary>
+    public long RentedBytes => _pages.RentedBytes;
+
     /// <summary>Attaches, and is accepted.</summary>
     public ReplicaRig Attach()
     {
@@ -194,6 +197,15 @@ internal sealed class ReplicaRig : IReplicaOutput
         }
 
         return [.. payload];
+    }
+
+    /// <summary>A piece as it comes on the snapshot stream, for tests that take it in two steps.</summary>
+    public byte[] PieceItem(long snapshotId, long sequence, byte[] payload)
+    {
+        PooledBuffer item = Item(LinkItemKind.SnapshotChunk, 0, sequence, snapshotId, 0, 0, payload, 0, null);
+        byte[] bytes = item.Span.ToArray();
+        item.Release();
+        return bytes;
     }
 
     void IReplicaOutput.Attach(AttachRequest request) => Attaches.Add(request);

@@ -1,0 +1,73 @@
+using Grid.Replication;
+using Grid.Replication.Primary;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>
+/// The weather in which a rule matters most, so that its twin shows within few seeds. Every plan could be drawn as it is
+/// here; it would merely be rare.
+/// </summary>
+internal static class Weather
+{
+    public static SimPlan For(string mistake, SimPlan plan) => Choose(mistake, plan) with { Weather = mistake };
+
+    private static SimPlan Choose(string mistake, SimPlan plan) => mistake switch
+    {
+        nameof(PlantedBug.IgnoresHigherEpoch) or nameof(RuntimeBug.HidesHigherEpoch) => Coups(plan),
+        nameof(PlantedBug.SyncsNamedMember) or nameof(PlantedBug.CutsAppliedData) => plan with { NemesisMs = 200, ChaosMs = 6000 },
+        nameof(PlantedBug.IgnoresOwnerToken) => plan with { NemesisMs = 150 },
+        nameof(PlantedBug.CountsAnyAcknowledgement) => Gaps(ShortBacklog(plan)) with { CallStuck = 0.3, SliceMsMax = 40 },
+        nameof(PlantedBug.TakesStaleItems) or nameof(PlantedBug.TakesForeignPieces) => Gaps(plan) with { ItemsLeftOver = 1, ItemRepeated = 0.1 },
+        nameof(PlantedBug.InstallsHalfLoad) => Gaps(ShortBacklog(plan)) with { Keys = 80, ItemLost = 0.05 },
+        nameof(PlantedBug.NeverGivesUpSnapshot) => Flood(plan) with { SliceMsMax = 100 },
+        nameof(PlantedBug.NeverRefusesWrites) => Flood(plan) with { OutstandingMax = 24 },
+        nameof(PlantedBug.HidesBackPressure) => Flood(plan) with { SliceMsMax = 100, NemesisMs = 0, SlowSilo = 0, Replica = plan.Replica with { KeptBytesMax = 2 << 10 } },
+        nameof(PlantedBug.PinsWithoutBound) or nameof(PlantedBug.UnpinsLinks) or nameof(PlantedBug.NeverSaturates) => Flood(plan) with { SliceMsMax = 100 },
+        nameof(PlantedBug.NeverAsksForPlaintext) => Gaps(plan) with { PayloadDamaged = 1, ItemDamaged = 0 },
+        nameof(PlantedBug.EndsSnapshotForAll) => Gaps(plan) with { Silos = 5, SliceMsMax = 40 },
+        nameof(PlantedBug.IgnoresMaxCohort) => plan with { Silos = 5, Primary = plan.Primary with { Replicas = 3, MaxCohort = 1 } },
+        nameof(PlantedBug.CountsLeaseFromAnswer) => Coups(plan) with { CallDelayUsMax = 8000, CallStuck = 0.3 },
+        nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
+        _ => plan,
+    };
+
+    /// <summary>Many reigns, and sets in which a silent member is kept.</summary>
+    private static SimPlan Coups(SimPlan plan) => plan with
+    {
+        Silos = 5,
+        NemesisMs = 200,
+        ChaosMs = 6000,
+        Primary = plan.Primary with { Replicas = 3, MinInSync = 3 },
+    };
+
+    private static SimPlan Gaps(SimPlan plan) => plan with { ItemLost = 0.01, ItemDamaged = 0.005, NemesisMs = 200 };
+
+    private static SimPlan ShortBacklog(SimPlan plan) => plan with
+    {
+        ValueBytesMax = 6000,
+        Primary = plan.Primary with { BacklogBytesMax = 1, BacklogMsMax = 200 },
+    };
+
+    /// <summary>More is written than there is room for.</summary>
+    private static SimPlan Flood(SimPlan plan) => plan with
+    {
+        Clients = 4,
+        Keys = 80,
+        ValueBytesMax = 6000,
+        ThinkMs = 2,
+        Primary = plan.Primary with
+        {
+            Transport = SyncTransport.Diskless,
+            DualChannel = true,
+            ItemBytesMax = 2048,
+            BacklogBytesMax = 16 << 10,
+            UncommittedBytesMax = 16 << 10,
+            SnapshotKeptBytesMax = 16 << 10,
+            SyncPinBytes = 8 << 10,
+            SyncPinBytesMax = 32 << 10,
+            RepliesWaitingMax = 100_000,
+            ClientsMax = 4096,
+        },
+        Replica = plan.Replica with { KeptBytesMax = 2 << 10 },
+    };
+}
