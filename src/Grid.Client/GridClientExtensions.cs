@@ -1,7 +1,7 @@
 using Grid.Client.Bundles;
 using Grid.Client.Hosting;
-using Grid.Client.Local;
 using Grid.Client.Keyspaces;
+using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Client.Serialization;
 using Microsoft.Extensions.DependencyInjection;

@@ -55,6 +55,12 @@ internal sealed unsafe class Lz4BlockCompressor
     public int Encode(ReadOnlySpan<byte> buffer, int start, Span<byte> target)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(target.Length, OutputBytesMax(buffer.Length - start));
+        if (start == buffer.Length)
+        {
+            target[0] = 0;
+            return 1;
+        }
+
         fixed (byte* from = buffer, to = target)
         fixed (ushort* places = _places)
             return (int)(Encode(from, from + start, from + buffer.Length, places, to, to + target.Length) - to);

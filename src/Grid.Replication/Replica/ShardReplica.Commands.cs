@@ -118,7 +118,14 @@ public sealed partial class ShardReplica
     /// </summary>
     private void TakeHeartbeat(in LinkItem item, Instant now)
     {
-        _traits = (_traits & LinkTraits.PackedCommands) | ((LinkTraits)item.C & LinkTraits.OffersPacking);
+        LinkTraits traits = (_traits & LinkTraits.PackedCommands) | ((LinkTraits)item.C & LinkTraits.OffersPacking);
+        if (traits != _traits)
+        {
+            // The primary's settings have changed; what it knows of this side's may be older than the attach.
+            _traits = traits;
+            _agreesAnew = true;
+        }
+
         Advance(item.Committed, now);
         bool knows = Phase == ReplicaPhase.Following && MayServe && Copy.Applied >= item.Committed;
         if ((knows || Plants(PlantedBug.TrustsAnyHeartbeat)) && item.B > Copy.FreshAtMs)

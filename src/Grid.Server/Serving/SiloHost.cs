@@ -76,5 +76,5 @@ internal static class SiloHost
             serviceNamespace: settings.Silo.ClusterId,
             serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3),
             serviceInstanceId: settings.Name))
-        .WithMetrics(static metrics => metrics.AddMeter("Grid.*", "Microsoft.Orleans", "System.Runtime"));
+        .WithMetrics(static metrics => metrics.AddMeter("Grid", "Microsoft.Orleans", "System.Runtime"));
 }

@@ -1,7 +1,7 @@
+using System.Threading.Tasks.Sources;
 using Grid.Client.Contracts;
 using Grid.Formats.Buffers;
 using Grid.Silo.Grains;
-using System.Threading.Tasks.Sources;
 
 namespace Grid.Silo.Fronts;
 

@@ -2,7 +2,6 @@ using System.Text;
 using Grid.Client;
 using Grid.Client.Routing;
 using Grid.Cluster.Tests.Replication;
-using Grid.Silo;
 using Grid.Silo.Copies;
 using Grid.Silo.Services;
 using Grid.Streams;

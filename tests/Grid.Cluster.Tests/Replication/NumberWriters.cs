@@ -11,10 +11,15 @@ internal sealed class NumberWriters : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly long[] _acknowledged;
     private readonly Task[] _writers;
+    private readonly string _padding;
 
-    public NumberWriters(GridCluster cluster, int keys)
+    /// <param name="cluster">Where they write.</param>
+    /// <param name="keys">One writer each.</param>
+    /// <param name="padding">Characters behind each number: with enough of them what replicates it is packed.</param>
+    public NumberWriters(GridCluster cluster, int keys, int padding = 0)
     {
         _cluster = cluster;
+        _padding = new string('.', padding);
         _acknowledged = new long[keys];
         _writers = [.. Enumerable.Range(0, keys).Select(key => WriteAsync(key, _stop.Token))];
     }
@@ -30,7 +35,7 @@ internal sealed class NumberWriters : IAsyncDisposable
         RawClient client = new(_cluster.Client, _cluster.Shards);
         for (int key = 0; key < _acknowledged.Length; key++)
         {
-            long found = long.Parse(await client.GetAsync(key) ?? "0", CultureInfo.InvariantCulture);
+            long found = long.Parse((await client.GetAsync(key))?.TrimEnd('.') ?? "0", CultureInfo.InvariantCulture);
             Assert.True(found >= _acknowledged[key], $"key {key}: {_acknowledged[key]} was acknowledged, {found} is there");
         }
     }
@@ -49,7 +54,7 @@ internal sealed class NumberWriters : IAsyncDisposable
         {
             try
             {
-                if (await client.SetAsync(key, number.ToString(CultureInfo.InvariantCulture)) == (BatchStatus.Ok, OperationStatus.Ok))
+                if (await client.SetAsync(key, string.Create(CultureInfo.InvariantCulture, $"{number}{_padding}")) == (BatchStatus.Ok, OperationStatus.Ok))
                 {
                     Volatile.Write(ref _acknowledged[key], number);
                     continue;

@@ -166,4 +166,18 @@ public sealed class ReplicaFollowTests
         Assert.Equal(3, _rig.Core.Copy.Log.EndOffset);
         Assert.Single(_rig.Attaches);
     }
+
+    [Fact]
+    public void A_replica_that_learned_to_unpack_before_its_primary_offered_it_attaches_anew_once_it_does()
+    {
+        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { Capabilities = ReplicaCapabilities.DualChannel }).Attach();
+        rig.Continue(0);
+        rig.Core.Reconfigure(new ReplicaOptions(), rig.Now);
+        rig.Wait(50);
+        Assert.Single(rig.Attaches);
+        rig.Command(LinkItemKind.Heartbeat, c: (long)LinkTraits.OffersPacking);
+        rig.Wait(50);
+        Assert.Equal(2, rig.Attaches.Count);
+        Assert.True(rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+    }
 }

@@ -52,7 +52,7 @@ internal sealed partial class Oracle
         if (copy.FreshAtMs == check.FreshAtMs || copy.FreshAtMs == long.MinValue)
             return;
         check.FreshAtMs = copy.FreshAtMs;
-        LogPosition due = CommittedAt(silo.TrueMs(copy.FreshAtMs) - 1);
+        LogPosition due = CommittedAt(silo.TrueMs(copy.FreshAtMs) - 2);
         Require(
             due.Offset == 0 || (copy.Applied >= due.Offset && copy.History.EpochAt(due.Offset) == due.Epoch),
             $"freshness: {copy.Name} has applied {copy.Applied} and claims to be as new as the shard was {world.NowMs - silo.TrueMs(copy.FreshAtMs)} ms ago, when {due} was committed");
@@ -66,7 +66,7 @@ internal sealed partial class Oracle
             return;
         world.Count("LocalRead");
         Reign reign = _reigns[copy.History.EpochAt(copy.Applied)];
-        LogPosition from = CommittedAt(silo.TrueMs(copy.FreshAtMs) - 1);
+        LogPosition from = CommittedAt(silo.TrueMs(copy.FreshAtMs) - 2);
         foreach (Keyspace keyspace in copy.Store.Keyspaces)
         {
             string key = $"k{world.Random.Below(world.Plan.Keys)}";

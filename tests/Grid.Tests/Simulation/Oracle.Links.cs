@@ -72,7 +72,7 @@ internal sealed partial class Oracle
         foreach (PrimaryLink link in core.Links.Where(link => link.Pins && !core.RequiredMembers().Contains(link.Copy)))
         {
             long pinned = primary.Copy.Log.BytesFrom(link.NextOffset);
-            Require(pinned <= options.SyncPinBytesMax + (4 * world.Plan.ValueBytesMax), $"12: {link.Silo} pins {pinned} bytes of log, at most {options.SyncPinBytesMax} may be");
+            Require(pinned <= options.SyncPinBytesMax + ChunkBytes + (4 * world.Plan.ValueBytesMax), $"12: {link.Silo} pins {pinned} bytes of log, at most {options.SyncPinBytesMax} may be");
         }
 
         long holeMs = core.OldestHoleMs(primary.Now);

@@ -46,7 +46,7 @@ internal sealed partial class Oracle
         long slack = ChunkBytes + (2 * world.Plan.ValueBytesMax) + 4096;
         long uncommitted = primary.Copy.Log.BytesFrom(core.Committed + 1);
         Require(uncommitted <= options.UncommittedBytesMax + slack, $"12: {uncommitted} bytes of the log are not committed, at most {options.UncommittedBytesMax} may be");
-        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + options.SyncPinBytesMax + slack;
+        long logMax = options.BacklogBytesMax + options.UncommittedBytesMax + options.SyncPinBytesMax + ChunkBytes + slack;
         Require(primary.Copy.Log.Bytes <= logMax, $"12: the log holds {primary.Copy.Log.Bytes} bytes, more than {logMax}");
     }
 

@@ -74,6 +74,9 @@ internal sealed class SimClient
                     Transmit(first);
                 Transmit(call);
                 break;
+            case BatchStatus.Indeterminate when Makes(RuntimeBug.ClientRepeatsIndeterminate):
+                Reject(session, call);
+                break;
             case BatchStatus.Malformed:
                 throw _world.Violation($"{call} was called malformed: {ReplyHeader.ReadMessage(reply)}");
             default:
@@ -176,7 +179,7 @@ internal sealed class SimClient
     private void Reject(Session session, ClientCall call)
     {
         session.Stopped = true;
-        call.Rejected = --call.UnderWay == 0;
+        call.Rejected = --call.UnderWay == 0 || Makes(RuntimeBug.ClientForgetsTries);
         RestartWhenSettled(session);
     }
 
@@ -189,7 +192,9 @@ internal sealed class SimClient
 
     private void RestartWhenSettled(Session session)
     {
-        if (!session.Stopped || session.Restarting || session.Outstanding.Any(call => !call.Rejected))
+        if (!session.Stopped || session.Restarting)
+            return;
+        if (session.Outstanding.Any(call => !call.Rejected) && !Makes(RuntimeBug.ClientNumbersAnewEarly))
             return;
         session.Restarting = true;
         _world.After(_world.Random.Between(5, 60) * 1000L, null, () => Restart(session));
@@ -216,6 +221,8 @@ internal sealed class SimClient
             Transmit(call);
         }
     }
+
+    private bool Makes(RuntimeBug bug) => _world.Plan.Broken.HasFlag(bug);
 
     private sealed class Session
     {

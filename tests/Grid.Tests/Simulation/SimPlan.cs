@@ -195,4 +195,19 @@ internal enum RuntimeBug
 
     /// <summary>A silo that is asked to follow a higher epoch does not tell the primary that reigns there.</summary>
     HidesHigherEpoch = 256,
+
+    /// <summary>A reign begins before the record is known to name it.</summary>
+    ReignsBeforeRecord = 512,
+
+    /// <summary>Where no copy can be had an empty one is made.</summary>
+    CreatesWhenUnavailable = 1024,
+
+    /// <summary>A client sends what was refused again although another try of it is under way.</summary>
+    ClientForgetsTries = 2048,
+
+    /// <summary>A client sends again what may have been applied.</summary>
+    ClientRepeatsIndeterminate = 4096,
+
+    /// <summary>A client numbers anew before all that is under way is settled.</summary>
+    ClientNumbersAnewEarly = 8192,
 }

@@ -59,7 +59,7 @@ internal sealed class SimSilo
     /// <summary>Its clock for time-outs began at another moment than everybody else's, and runs a little fast or slow.</summary>
     public long MonotonicMs(long nowMs) => _monotonicAheadMs + nowMs + (nowMs * _driftPpm / 1_000_000);
 
-    /// <summary>When its clock for time-outs showed so much.</summary>
+    /// <summary>When its clock for time-outs showed so much, within a millisecond.</summary>
     public long TrueMs(long monotonicMs) => (long)((monotonicMs - _monotonicAheadMs) / (1 + (_driftPpm / 1e6)));
 
     /// <summary>Until when it was frozen or cut off, as far as is known.</summary>

@@ -1,8 +1,6 @@
 using Grid.Formats.Buffers;
-using Grid.Formats.Mutations;
-using Grid.Formats.Snapshots;
 using Grid.Replication.Primary;
-using Grid.Storage;
+using Grid.Tests.Replication.Rigs;
 
 namespace Grid.Tests.Simulation;
 
@@ -10,13 +8,11 @@ namespace Grid.Tests.Simulation;
 /// Takes a snapshot as the runtime does: slices of the scan on the primary's turns, encoded once. A diskless one goes to the
 /// streams of its cohort piece by piece, one for the disk into a file.
 /// </summary>
-internal sealed class SnapshotJob : ISnapshotSink, IDisposable
+internal sealed class SnapshotJob : IDisposable
 {
     private readonly World _world;
     private readonly SimPrimary _primary;
-    private readonly PooledBuffer _slice = PooledBuffer.Rent(4096);
-    private readonly SnapshotWriter _writer;
-    private readonly SnapshotPayloadEncoder _encoder;
+    private readonly SnapshotPayload _payload;
     private readonly Dictionary<string, PieceStream> _streams = [];
     private readonly MemoryStream _file = new();
     private readonly bool _fails;
@@ -28,8 +24,7 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
         _primary = primary;
         Plan = plan;
         _fails = plan.Transport == SyncTransport.Disk && world.Chaos && world.Random.Chance(world.Plan.DiskFails);
-        _writer = new SnapshotWriter(_slice);
-        _encoder = new SnapshotPayloadEncoder(plan.Announcement.Compressed ? SnapshotCodec.Lz4 : SnapshotCodec.None, plan.Checksums, SnapshotPayloadEncoder.ChunkBytesMin);
+        _payload = new SnapshotPayload(plan, primary.Copy.Shard);
         int pieceBytes = world.Random.Between(64, 4096);
         if (plan.Transport == SyncTransport.Disk)
             return;
@@ -43,13 +38,6 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
     {
         foreach (PieceStream stream in _streams.Values)
             stream.Begin();
-        _writer.Begin(new SnapshotMetadata
-        {
-            Shard = _primary.Copy.Shard,
-            Lineage = Plan.Announcement.Lineage.ToString(),
-            BasePosition = new LogPosition(Plan.BaseEpoch, Plan.Announcement.BaseOffset),
-            History = Plan.Announcement.History,
-        });
         Next();
     }
 
@@ -75,13 +63,8 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
         if (_over)
             return;
         _over = true;
-        Free();
+        _payload.Dispose();
     }
-
-    void ISnapshotSink.OnKeyspace(int id, string name) => _writer.BeginKeyspace(id, name);
-
-    void ISnapshotSink.OnEntry(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long expiryUnixMs, ulong version) =>
-        _writer.WriteEntry(key, value, expiryUnixMs, version);
 
     private void Next() => _world.After(_world.Random.Between(100, 1000 * _world.Plan.SliceMsMax), _primary.Silo, Slice);
 
@@ -90,14 +73,8 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
         if (_over)
             return;
         _world.Touch(_primary.Copy.Shard);
-        bool more = Plan.Scan.Next(this, entriesMax: 4, bytesMax: 2048);
-        if (!more)
-            _writer.End();
-        _encoder.Write(_slice.Span);
-        _slice.Truncate(0);
-        if (!more)
-            _encoder.Finish();
-        while (_encoder.TryTakeChunk(out PooledBuffer? chunk))
+        bool more = _payload.Scan(entriesMax: 4, bytesMax: 2048);
+        while (_payload.TryTakeChunk(out PooledBuffer? chunk))
         {
             _file.Write(chunk.Span);
             foreach (PieceStream stream in _streams.Values)
@@ -118,18 +95,18 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
     private void Save()
     {
         _over = true;
-        Free();
+        _payload.Dispose();
         if (_fails)
             _primary.SnapshotEnded(this);
         else
-            _primary.SnapshotSaved(this, _file.ToArray(), _writer.Entries);
+            _primary.SnapshotSaved(this, _file.ToArray(), _payload.Entries);
     }
 
     private void SendEnd()
     {
         foreach ((string silo, PieceStream stream) in _streams.ToArray())
         {
-            stream.End(_writer.Entries, () =>
+            stream.End(_payload.Entries, () =>
             {
                 if (_over || !_streams.Remove(silo))
                     return;
@@ -143,14 +120,7 @@ internal sealed class SnapshotJob : ISnapshotSink, IDisposable
     private void End()
     {
         _over = true;
-        Free();
+        _payload.Dispose();
         _primary.SnapshotEnded(this);
-    }
-
-    private void Free()
-    {
-        Plan.Scan.Dispose();
-        _encoder.Dispose();
-        _slice.Release();
     }
 }

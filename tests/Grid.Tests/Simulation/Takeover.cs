@@ -66,6 +66,12 @@ internal sealed class Takeover(Slot slot, Action over)
         _world.Note($"{slot.Silo.Name} shard {slot.Shard}: {plan.Verdict} {plan.Silo} ({plan.Reason})");
         if (plan.Verdict == TakeoverVerdict.Reigned)
             _world.Directory[slot.Shard] = _world.Find(plan.Silo);
+        if (plan.Verdict == TakeoverVerdict.Unavailable && _world.Plan.Broken.HasFlag(RuntimeBug.CreatesWhenUnavailable) && slot.Primary is null)
+        {
+            Create(record);
+            return;
+        }
+
         if (plan.Verdict is not (TakeoverVerdict.Create or TakeoverVerdict.Adopt) || slot.Primary is not null)
         {
             over();
@@ -92,7 +98,7 @@ internal sealed class Takeover(Slot slot, Action over)
         ShardCopy copy = new(slot.Shard, name, _world.Pages) { State = CopyState.Complete, Lineage = record.Lineage };
         long token = copy.TakeOwnership();
         slot.Coming = copy;
-        Write(record, record.WithPrimary(name, 1, [], _world.Random.NextGuid()), copy, token, created: true);
+        Write(record, record.WithPrimary(name, record.Epoch + 1, [], _world.Random.NextGuid()), copy, token, created: true);
     }
 
     private void Adopt(ShardRecord record, TakeoverPlan plan)
@@ -121,10 +127,15 @@ internal sealed class Takeover(Slot slot, Action over)
     private void Write(ShardRecord before, ShardRecord proposed, ShardCopy copy, long token, bool created)
     {
         _world.Touch(slot.Shard);
+        bool early = _world.Plan.Broken.HasFlag(RuntimeBug.ReignsBeforeRecord) && slot.Copy == copy;
+        if (early)
+            Reign(copy, token, proposed);
         _world.Store.CompareAndSet(slot.Silo, proposed, before.Nonce, () => slot.Silo.Up, (outcome, _) =>
         {
             _world.Touch(slot.Shard);
             slot.Coming = null;
+            if (early)
+                return;
             if (outcome != RecordOutcome.Written || !copy.IsOwnedBy(token))
             {
                 over();

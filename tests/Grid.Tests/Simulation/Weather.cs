@@ -22,11 +22,12 @@ internal static class Weather
         nameof(PlantedBug.NeverGivesUpSnapshot) => Flood(plan) with { SliceMsMax = 100 },
         nameof(PlantedBug.NeverRefusesWrites) => Flood(plan) with { OutstandingMax = 24 },
         nameof(PlantedBug.HidesBackPressure) => Flood(plan) with { SliceMsMax = 100, NemesisMs = 0, SlowSilo = 0, Replica = plan.Replica with { KeptBytesMax = 2 << 10 } },
-        nameof(PlantedBug.PinsWithoutBound) or nameof(PlantedBug.UnpinsLinks) or nameof(PlantedBug.NeverSaturates) => Flood(plan) with { SliceMsMax = 100 },
+        nameof(PlantedBug.PinsWithoutBound) or nameof(PlantedBug.UnpinsLinks) or nameof(PlantedBug.NeverSaturates) => Flood(plan) with { SliceMsMax = 100, OutstandingMax = 24 },
         nameof(PlantedBug.NeverAsksForPlaintext) => Gaps(plan) with { PayloadDamaged = 1, ItemDamaged = 0 },
         nameof(PlantedBug.EndsSnapshotForAll) => Gaps(plan) with { Silos = 5, SliceMsMax = 40 },
         nameof(PlantedBug.IgnoresMaxCohort) => plan with { Silos = 5, Primary = plan.Primary with { Replicas = 3, MaxCohort = 1 } },
         nameof(PlantedBug.CountsLeaseFromAnswer) => Coups(plan) with { CallDelayUsMax = 8000, CallStuck = 0.3 },
+        nameof(RuntimeBug.ClientForgetsTries) => plan with { CallStuck = 0.3, NemesisMs = 200 },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
         _ => plan,
     };

@@ -113,14 +113,7 @@ internal sealed partial class Stage : IDisposable
     }
 
     /// <summary>Compare-and-set, which takes a step.</summary>
-    public void WriteRecord(StagePrimary from, ShardRecord proposed) => _landings.Add((Ms + StepMs, () =>
-    {
-        bool written = proposed.Version == _record.Version + 1 && proposed.Epoch >= _record.Epoch;
-        if (written)
-            _record = proposed;
-        if (!from.IsGone)
-            from.Core.OnRecordWritten(written ? RecordOutcome.Written : RecordOutcome.Conflict, _record, Now);
-    }));
+    public void WriteRecord(StagePrimary from, ShardRecord proposed) => _landings.Add((Ms + StepMs, () => Land(from, proposed)));
 
     public void Dispose()
     {
@@ -141,6 +134,15 @@ internal sealed partial class Stage : IDisposable
         _silos.Add(name, silo);
         _alive.Add(name);
         return silo;
+    }
+
+    private void Land(StagePrimary from, ShardRecord proposed)
+    {
+        bool written = proposed.Version == _record.Version + 1 && proposed.Epoch >= _record.Epoch;
+        if (written)
+            _record = proposed;
+        if (!from.IsGone)
+            from.Core.OnRecordWritten(written ? RecordOutcome.Written : RecordOutcome.Conflict, _record, Now);
     }
 
     private void Reign(StageSilo silo, ShardRecord record)

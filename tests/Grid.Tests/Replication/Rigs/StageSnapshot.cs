@@ -1,6 +1,8 @@
 using Grid.Formats.Buffers;
+using Grid.Formats.Links;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
+using Grid.Silo.Snapshots;
 
 namespace Grid.Tests.Replication.Rigs;
 
@@ -10,7 +12,7 @@ internal sealed class StageSnapshot(Stage stage, SnapshotPlan plan) : IDisposabl
     private const int SliceEntries = 8;
 
     private readonly SnapshotPayload _payload = new(plan, shard: 0);
-    private bool _isDisposed;
+    private readonly MemoryStream _made = new();
 
     public SnapshotPlan Plan { get; } = plan;
 
@@ -20,14 +22,22 @@ internal sealed class StageSnapshot(Stage stage, SnapshotPlan plan) : IDisposabl
     public long EncodedBytes => _payload.EncodedBytes;
 
     /// <summary>Takes a slice; gives the whole payload once that was the last one.</summary>
-    public byte[]? Step() => _payload.Scan(SliceEntries) ? null : stage.ChangePayload(_payload.ToArray());
+    public byte[]? Step()
+    {
+        bool more = _payload.Scan(SliceEntries, int.MaxValue);
+        while (_payload.TryTakeChunk(out PooledBuffer? chunk))
+        {
+            _made.Write(chunk.Span);
+            chunk.Release();
+        }
+
+        return more ? null : stage.ChangePayload(_made.ToArray());
+    }
 
     public void Dispose()
     {
-        if (_isDisposed)
-            return;
-        _isDisposed = true;
         _payload.Dispose();
+        _made.Dispose();
     }
 }
 
@@ -52,7 +62,7 @@ internal sealed class StageSending
         _entries = entries;
         _members = [.. members];
         SnapshotId = announcement.SnapshotId;
-        _items = new SnapshotItems(announcement, primary.Core.Epoch);
+        _items = new SnapshotItems(announcement.SnapshotId, primary.Core.Epoch);
     }
 
     public long SnapshotId { get; }
@@ -67,11 +77,11 @@ internal sealed class StageSending
         LeaveStalledBehind();
         if (!_members.TrueForAll(member => Wire(member).WaitingPieces < PiecesAhead))
             return;
-        int at = (int)_items.SentBytes;
+        int at = (int)_items.Bytes;
         if (at < _payload.Length)
-            ToAll(_items.Piece(_payload.AsSpan(at, Math.Min(_stage.Settings.PieceBytes, _payload.Length - at)), _primary.Core.Committed));
+            ToAll(Piece(_payload.AsSpan(at, Math.Min(_stage.Settings.PieceBytes, _payload.Length - at))));
         else if (!_endIsSent)
-            ToAll(_items.End(_entries, _primary.Core.Committed));
+            ToAll(_items.End(_entries));
         else if (_members.TrueForAll(member => Wire(member).WaitingPieces == 0))
             End();
         _endIsSent |= at >= _payload.Length;
@@ -79,6 +89,14 @@ internal sealed class StageSending
 
     private StageWire Wire(in SnapshotMember member) =>
         member.DualChannel ? _stage.Silo(member.Silo).Snapshots : _stage.Silo(member.Silo).Commands;
+
+    private PooledBuffer Piece(ReadOnlySpan<byte> bytes)
+    {
+        PooledBuffer piece = PooledBuffer.Rent(LinkItem.HeadLength + bytes.Length);
+        piece.Advance(LinkItem.HeadLength);
+        piece.Write(bytes);
+        return _items.Piece(piece);
+    }
 
     private void End()
     {
