@@ -118,7 +118,7 @@ public sealed partial class ShardPrimary
         }
 
         bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
-        ReplyWhenCommitted(new PendingReply(token, reply, run.Writes, needsReplicas), run.Observed);
+        ReplyWhenCommitted(new PendingReply(token, reply, run.MeansToWrite, needsReplicas), run.Observed);
         AdvanceCommitted();
     }
 
@@ -162,6 +162,12 @@ public sealed partial class ShardPrimary
         public long Observed;
 
         public bool Writes;
+
+        /// <summary>
+        /// True once the batch has tried to write, be it in vain: sent again under a later reign it might succeed, behind batches
+        /// that its client sent after it and that took effect in this one.
+        /// </summary>
+        public bool MeansToWrite;
 
         public void Observe(long offset) => Observed = Math.Max(Observed, offset);
 

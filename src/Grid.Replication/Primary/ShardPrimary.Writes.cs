@@ -16,6 +16,7 @@ public sealed partial class ShardPrimary
 
     private void ExecuteWrite(ref BatchRun run, PrimaryKeyspace? keyspace, in Operation operation)
     {
+        run.MeansToWrite = true;
         OperationStatus obstacle = ObstacleToWrite(run, operation);
         if (obstacle != OperationStatus.Ok)
         {

@@ -135,6 +135,18 @@ public sealed class PrimaryCommitTests
     }
 
     [Fact]
+    public void Stepping_down_leaves_a_write_in_vain_indeterminate_since_sent_again_it_might_succeed_behind_later_ones()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b");
+        rig.Do(Op.Set("k"));
+        rig.Do(Op.Delete("k"));
+        Ticket vain = rig.Do(Op.Delete("k"));
+        Assert.True(vain.IsWaiting);
+        rig.Core.StepDown("test");
+        Assert.Equal(BatchStatus.Indeterminate, vain.Done.Status);
+    }
+
+    [Fact]
     public void A_primary_whose_copy_was_taken_answers_nothing_more()
     {
         PrimaryRig rig = new PrimaryRig().With("b");
