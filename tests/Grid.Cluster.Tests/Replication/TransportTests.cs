@@ -59,8 +59,14 @@ public sealed class TransportTests
                 cluster.ServicesOf(silo).GetRequiredService<CopyHost>().Drop(copy);
         }
 
-        for (int round = 0; round == 0 || !cluster.IsWhole(3, out _); round++)
+        string state = "";
+        long began = SiloClock.Now.MonotonicMs;
+        for (int round = 0; round == 0 || !cluster.IsWhole(3, out state); round++)
+        {
+            Assert.True(SiloClock.Now.MonotonicMs - began < 60_000, state);
             await WriteAsync(cluster, $"round{round}");
+        }
+
         await cluster.UntilDigestsAreEqualAsync(copies: 3);
     }
 

@@ -124,17 +124,21 @@ public sealed class LocalReadTests
         Assert.InRange(Allocated(() => Done(_keyspace.GetAsync(key, Local)) is not null), 1000 * 34, 1000 * 40);
     }
 
+    /// <summary>The least of several runs: the runtime itself allocates now and then, when it compiles anew.</summary>
     private static long Allocated(Func<bool> read)
     {
-        for (int i = 0; i < 1000; i++)
-            Assert.True(read());
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        bool all = true;
-        for (int i = 0; i < 1000; i++)
-            all &= read();
-        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.True(all);
-        return allocated;
+        long least = long.MaxValue;
+        for (int run = 0; run < 10; run++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            bool all = true;
+            for (int i = 0; i < 1000; i++)
+                all &= read();
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.True(all);
+        }
+
+        return least;
     }
 
     private static T Done<T>(ValueTask<T> call)
