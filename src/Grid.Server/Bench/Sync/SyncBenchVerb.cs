@@ -87,11 +87,12 @@ internal static class SyncBenchVerb
     private static async Task<int> RunWithinLinkAsync(string rate, CancellationToken cancellation)
     {
         await using NetworkLink link = await NetworkLink.CreateAsync(rate);
-        string[] command = [.. link.WithinPrimary, .. BenchProcess.OwnCommand(), .. Environment.GetCommandLineArgs()[1..], "--replica-within", string.Join(' ', link.WithinReplica)];
+        // In a session of its own it does not hear Ctrl-C itself: a second signal would end it before it has ended what it started.
+        string[] command = ["setsid", .. link.WithinPrimary, .. BenchProcess.OwnCommand(), .. Environment.GetCommandLineArgs()[1..], "--replica-within", string.Join(' ', link.WithinReplica)];
         using Process inner = Process.Start(new ProcessStartInfo(command[0], command[1..]))
             ?? throw new CommandException(ExitCode.Failed, $"'{command[0]}' could not be started.");
 
-        // Ctrl-C reaches the whole group of processes; a signal to this one alone is passed on.
+        // It is told once.
         using CancellationTokenRegistration passing = cancellation.Register(() => Process.Start("kill", ["-TERM", inner.Id.ToString(CultureInfo.InvariantCulture)]).Dispose());
         await inner.WaitForExitAsync(CancellationToken.None);
         return inner.ExitCode;
