@@ -51,7 +51,7 @@ internal sealed class ClientOrder(PrimaryOptions options)
             return OrderVerdict.Execute;
         }
 
-        if (options.Planted.HasFlag(PlantedBug.ExecutesOutOfOrder))
+        if (options.Planted.Has(PlantedBug.ExecutesOutOfOrder))
             return OrderVerdict.Execute;
 
         if (client.Kept.ContainsKey(header.Number))
@@ -100,7 +100,7 @@ internal sealed class ClientOrder(PrimaryOptions options)
     /// <summary>Gives back the batches that have waited behind a hole for too long.</summary>
     public void RefuseOverdue(long nowMs, Action<object, long> refuse)
     {
-        if (_clientsWithHole == 0 || options.Planted.HasFlag(PlantedBug.NeverAsksToResend))
+        if (_clientsWithHole == 0 || options.Planted.Has(PlantedBug.NeverAsksToResend))
             return;
         foreach (Client client in _clients.Values)
         {
@@ -139,7 +139,7 @@ internal sealed class ClientOrder(PrimaryOptions options)
     {
         // Without a client that could be forgotten there is no first one.
         (ulong id, Client idlest) = _clients.Where(pair => pair.Value.Kept.Count == 0).OrderBy(pair => pair.Value.UsedAtMs).FirstOrDefault();
-        bool isIdle = idlest is not null && (nowMs - idlest.UsedAtMs >= options.ClientIdleMs || options.Planted.HasFlag(PlantedBug.ForgetsActiveClient));
+        bool isIdle = idlest is not null && (nowMs - idlest.UsedAtMs >= options.ClientIdleMs || options.Planted.Has(PlantedBug.ForgetsActiveClient));
         return isIdle && _clients.Remove(id);
     }
 

@@ -125,5 +125,5 @@ public sealed record PrimaryOptions
     public int ExpirySliceEntries { get; init; } = 4096;
 
     /// <summary>Mistakes made on purpose, by tests only.</summary>
-    internal PlantedBug Planted { get; init; }
+    internal PlantedBugs Planted { get; init; }
 }

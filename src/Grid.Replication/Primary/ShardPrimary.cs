@@ -166,7 +166,7 @@ public sealed partial class ShardPrimary
         if (_down)
             return false;
         bool owns = _copy.IsOwnedBy(_ownerToken) || Plants(PlantedBug.IgnoresOwnerToken);
-        if (owns && (_copy.EpochSeen <= _epoch || Plants(PlantedBug.IgnoresHigherEpoch | PlantedBug.IgnoresOwnerToken)))
+        if (owns && (_copy.EpochSeen <= _epoch || Plants(PlantedBug.IgnoresHigherEpoch) || Plants(PlantedBug.IgnoresOwnerToken)))
             return true;
         StepDown(owns ? $"Epoch {_copy.EpochSeen} reigns over shard {_copy.Shard}." : "The copy was taken over by another owner.");
         return false;
@@ -181,7 +181,7 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>True when a test has asked for this mistake.</summary>
-    private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
+    private bool Plants(PlantedBug bug) => _options.Planted.Has(bug);
 
     /// <summary>Who waits for a commit.</summary>
     private readonly record struct PendingReply(object Token, PooledBuffer Reply, bool Writes, bool NeedsReplicas);

@@ -39,5 +39,5 @@ public sealed record ReplicaOptions
     public int ValueBytesMax { get; init; } = 64 << 20;
 
     /// <summary>Mistakes made on purpose, by tests only.</summary>
-    internal PlantedBug Planted { get; init; }
+    internal PlantedBugs Planted { get; init; }
 }

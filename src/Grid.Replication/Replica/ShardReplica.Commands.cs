@@ -47,7 +47,7 @@ public sealed partial class ShardReplica
             return false;
         if (item.Sequence < _nextSequence && !Plants(PlantedBug.TakesRepeatedItems))
             return false;
-        if (Plants(PlantedBug.IgnoresGap | PlantedBug.TakesStaleItems | PlantedBug.TakesRepeatedItems))
+        if (Plants(PlantedBug.IgnoresGap) || Plants(PlantedBug.TakesStaleItems) || Plants(PlantedBug.TakesRepeatedItems))
             _nextSequence = item.Sequence;
         if (item.Sequence > _nextSequence)
         {
@@ -151,7 +151,7 @@ public sealed partial class ShardReplica
     {
         LogSlice slice = new() { Epoch = item.A, FirstOffset = item.B, Count = (int)item.C, Bytes = mutations };
         ShardCopy target = _loading ?? Copy;
-        if (Plants(PlantedBug.IgnoresGap | PlantedBug.TakesRepeatedItems))
+        if (Plants(PlantedBug.IgnoresGap) || Plants(PlantedBug.TakesRepeatedItems))
             slice = new LogSlice { Epoch = slice.Epoch, FirstOffset = target.Log.EndOffset + 1, Count = slice.Count, Bytes = slice.Bytes };
         if (slice.FirstOffset != target.Log.EndOffset + 1)
             throw new MalformedException($"Mutations from {slice.FirstOffset} on do not follow {target.Log.EndOffset}.");

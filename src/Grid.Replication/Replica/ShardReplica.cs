@@ -223,7 +223,7 @@ public sealed partial class ShardReplica : IDisposable
     }
 
     /// <summary>True when a test has asked for this mistake.</summary>
-    private bool Plants(PlantedBug bug) => (_options.Planted & bug) != 0;
+    private bool Plants(PlantedBug bug) => _options.Planted.Has(bug);
 
     /// <summary>What is advertised: after three damaged payloads in a row plaintext is asked for.</summary>
     private ReplicaCapabilities Capabilities => IsFaulted && !Plants(PlantedBug.NeverAsksForPlaintext) ? _options.Capabilities & ~ReplicaCapabilities.Lz4 : _options.Capabilities;

@@ -81,7 +81,7 @@ internal sealed record SimPlan
     public string Weather { get; init; } = "";
 
     /// <summary>Mistakes made on purpose, which the simulation must find.</summary>
-    public PlantedBug Planted { get; init; }
+    public PlantedBugs Planted { get; init; }
 
     /// <summary>Mistakes of the runtime around the core, made on purpose.</summary>
     public RuntimeBug Broken { get; init; }
