@@ -28,8 +28,10 @@ public sealed partial class ShardPrimary
             RequestHeader header = RequestHeader.Read(request.Span, out int operations);
             if (header.Shard != _copy.Shard)
                 throw new MalformedException($"A batch for shard {header.Shard} reached shard {_copy.Shard}.");
-            if (_waiting.Count >= _options.RepliesWaitingMax && !Plants(PlantedBug.NeverOverloaded))
-                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {_waiting.Count} replies waiting for their commit; try again."));
+            if (RepliesWaiting >= _options.RepliesWaitingMax && !Plants(PlantedBug.NeverOverloaded))
+                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {RepliesWaiting} replies waiting for their commit or its lease; try again."));
+            else if (IsSealed)
+                Hold(token, request);
             else if (header.Number == 0)
                 ExecuteBatch(token, request, header, operations, now);
             else if (header.Epoch != _epoch)
@@ -118,8 +120,9 @@ public sealed partial class ShardPrimary
         }
 
         bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
-        ReplyWhenCommitted(new PendingReply(token, reply, run.MeansToWrite, needsReplicas), run.Observed);
-        AdvanceCommitted();
+        bool needsLease = !needsReplicas && (run.MeansToWrite || !header.Committed);
+        ReplyWhenCommitted(new PendingReply(token, reply, run.MeansToWrite, needsReplicas, needsLease), run.Observed, now);
+        AdvanceCommitted(now);
     }
 
     private void ExecuteOperation(ref BatchRun run, in Operation operation)

@@ -235,6 +235,8 @@ public sealed partial class ShardPrimary
     /// <summary>Active expiry: at the primary only, in bounded slices, each one replicated as a delete.</summary>
     private void ExpireSlice(Instant now)
     {
+        if (IsSealed)
+            return;
         if (!HasRoom(now))
             return;
         _expired.Clear();
@@ -248,7 +250,7 @@ public sealed partial class ShardPrimary
 
         if (_expired.Found.Count == 0)
             return;
-        AdvanceCommitted();
+        AdvanceCommitted(now);
         Flush(now);
     }
 

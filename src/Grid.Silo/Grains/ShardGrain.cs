@@ -36,6 +36,7 @@ internal sealed partial class ShardGrain(
     SiloMembership membership,
     SyncServices syncs,
     LeaseRenewals leases,
+    ShardKeeper keeper,
     ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,
@@ -51,7 +52,7 @@ internal sealed partial class ShardGrain(
     private MembershipVersion _membershipSeen;
 
     /// <inheritdoc/>
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         long shard = this.GetPrimaryKeyLong();
         if (shard < 0 || shard >= settings.Current.ShardCount)
@@ -61,8 +62,7 @@ internal sealed partial class ShardGrain(
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         settings.Changed += OnSettingsChanged;
-        BeginReign();
-        return Task.CompletedTask;
+        await BeginReignOrMoveOnAsync();
     }
 
     /// <inheritdoc/>
