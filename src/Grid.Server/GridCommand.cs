@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using Grid.Client;
 using Grid.Server.Bench;
 using Grid.Server.Bench.Sync;
+using Grid.Server.Chaos;
 using Grid.Server.Digests;
 using Grid.Server.Entries;
 using Grid.Server.Serving;
@@ -67,5 +68,6 @@ internal static class GridCommand
         DigestVerb.Create(),
         DropVerb.Create(),
         BenchVerb.Create(),
+        ChaosVerb.Create(),
     };
 }
