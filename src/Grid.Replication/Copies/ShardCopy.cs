@@ -120,6 +120,9 @@ public sealed class ShardCopy : IDisposable
     /// <summary>Until when the copy has promised to take part in no other reign, by the silo's monotonic clock: a takeover waits that long.</summary>
     public long GrantedUntilMs { get; private set; }
 
+    /// <summary>The newest reign that the copy has granted a lease.</summary>
+    public long GrantedEpoch { get; private set; }
+
     /// <summary>
     /// Grants a lease to the primary of <paramref name="epoch"/>: until it ends nobody takes over on this copy and serves. A copy that has seen a
     /// higher epoch never grants.
@@ -130,6 +133,7 @@ public sealed class ShardCopy : IDisposable
         if (State != CopyState.Complete || epoch < EpochSeen)
             return false;
         GrantedUntilMs = Math.Max(GrantedUntilMs, nowMs + leaseMs);
+        GrantedEpoch = Math.Max(GrantedEpoch, epoch);
         return true;
     }
 

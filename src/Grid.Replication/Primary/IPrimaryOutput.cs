@@ -71,6 +71,13 @@ public interface IPrimaryOutput
     /// <summary>Abandons what is queued for <paramref name="silo"/> on its command and snapshot stream: the link has ended.</summary>
     void AbandonLink(string silo);
 
+    /// <summary>
+    /// A hand-over has ended. With <paramref name="surrendered"/> the copy holds exactly what <paramref name="receiver"/> holds, everything was
+    /// answered, and <see cref="StepDown"/> follows: note by whom the shard is to be taken over, and have it done. Otherwise the primary
+    /// reigns on, or steps down for another reason.
+    /// </summary>
+    void EndHandOver(CopyName receiver, bool surrendered, string details);
+
     /// <summary>The reign is over: answer nothing more, give the copy back, go.</summary>
     void StepDown(string reason);
 

@@ -45,6 +45,15 @@ internal sealed class Lease
     public bool HasGrant(CopyName copy, int leaseMs, long nowMs) =>
         _grantedFromMs.TryGetValue(copy, out long fromMs) && nowMs < fromMs + leaseMs - Margin(leaseMs);
 
+    /// <summary>When the first of the grants of <paramref name="copies"/> ends for the primary; never, where nobody has to grant.</summary>
+    public long EndsAtMs(ReadOnlySpan<CopyName> copies, int leaseMs)
+    {
+        long ends = long.MaxValue;
+        foreach (CopyName copy in copies)
+            ends = Math.Min(ends, _grantedFromMs.TryGetValue(copy, out long fromMs) ? fromMs + leaseMs - Margin(leaseMs) : long.MinValue);
+        return ends;
+    }
+
     /// <summary>Only copies that are asked need to be remembered.</summary>
     public void Keep(IReadOnlyCollection<CopyName> asked)
     {

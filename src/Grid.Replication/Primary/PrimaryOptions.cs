@@ -35,6 +35,12 @@ public sealed record PrimaryOptions
     /// <summary>How long a copy's grant lasts that lets the primary vouch for being the only one, in milliseconds; renewed four times as often.</summary>
     public int LeaseMs { get; init; } = 1000;
 
+    /// <summary>How long a hand-over may take to begin: a receiver that is not well by then does not get the shard. In milliseconds.</summary>
+    public int HandOverMs { get; init; } = 2000;
+
+    /// <summary>How long requests are held while the receiver takes the last mutations, before the hand-over is given up. In milliseconds.</summary>
+    public int SealedMs { get; init; } = 250;
+
     /// <summary>After this long without an item a link gets a heartbeat, in milliseconds; well below <see cref="ReplicaTimeoutMs"/>.</summary>
     public int HeartbeatMs { get; init; } = 250;
 

@@ -12,8 +12,8 @@ public sealed partial class ShardPrimary
     private readonly PriorityQueue<PendingReply, (long Offset, long Order)> _waiting = new();
     private long _replyOrder;
 
-    /// <summary>Replies that wait for their commit.</summary>
-    internal int RepliesWaiting => _waiting.Count;
+    /// <summary>Replies that wait for their commit, or for the lease.</summary>
+    internal int RepliesWaiting => _waiting.Count + _unleased.Count;
 
     /// <summary>A replica tells what its log holds.</summary>
     public void OnAcknowledged(Acknowledgement acknowledgement, Instant now)
@@ -39,7 +39,9 @@ public sealed partial class ShardPrimary
         link.Acknowledged = Math.Max(link.Acknowledged, acknowledgement.Offset);
         if (link.Phase == LinkPhase.Syncing && !GoOnline(link, now))
             return;
-        AdvanceCommitted();
+        AdvanceCommitted(now);
+        if (_down)
+            return;
         if (!IsRequired(link.Copy) && MayJoin(link, now))
             UpdateInSync(now);
     }
@@ -58,7 +60,7 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>Moves the committed offset to the least that the required set holds, and lets replies go that waited for it.</summary>
-    private void AdvanceCommitted()
+    private void AdvanceCommitted(Instant now)
     {
         long committed = LogEnd;
         foreach (CopyName member in Plants(PlantedBug.ForgetsMember) ? RequiredMembers().SkipLast(1) : RequiredMembers())
@@ -78,20 +80,35 @@ public sealed partial class ShardPrimary
         while (_waiting.TryPeek(out PendingReply pending, out (long Offset, long Order) priority) && priority.Offset <= committed)
         {
             _waiting.Dequeue();
-            Release(pending, enough);
+            Release(pending, enough, now);
         }
+
+        ReleaseLeased(now);
+        AdvanceHandOver(now);
     }
 
     /// <summary>Lets a reply go now, or once <paramref name="observed"/> is committed.</summary>
-    private void ReplyWhenCommitted(PendingReply pending, long observed)
+    private void ReplyWhenCommitted(PendingReply pending, long observed, Instant now)
     {
         if (observed <= _committed || Plants(PlantedBug.RepliesBeforeCommit))
-            Release(pending, EnoughInSync());
+            Release(pending, EnoughInSync(), now);
         else
             _waiting.Enqueue(pending, (observed, _replyOrder++));
     }
 
-    private void Release(in PendingReply pending, bool enoughInSync)
+    /// <summary>
+    /// The commit of its own write proves a reply: no other reign can have begun before the members acknowledged it. Any other reply is
+    /// as good as the lease is at this moment, and waits until there is one.
+    /// </summary>
+    private void Release(in PendingReply pending, bool enoughInSync, Instant now)
+    {
+        if (pending.NeedsLease && !HoldsLease(now))
+            _unleased.Enqueue(pending);
+        else
+            Answer(pending, enoughInSync);
+    }
+
+    private void Answer(in PendingReply pending, bool enoughInSync)
     {
         if (!pending.NeedsReplicas || enoughInSync || Plants(PlantedBug.IgnoresMinInSync))
         {

@@ -29,8 +29,10 @@ public sealed partial class ShardPrimary
             RequestHeader header = RequestHeader.Read(request.Span, out int operations);
             if (header.Shard != _copy.Shard)
                 throw new MalformedException($"A batch for shard {header.Shard} reached shard {_copy.Shard}.");
-            if (_waiting.Count >= _options.RepliesWaitingMax && !Plants(PlantedBug.NeverOverloaded))
-                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {_waiting.Count} replies waiting for their commit; try again."));
+            if (RepliesWaiting >= _options.RepliesWaitingMax && !Plants(PlantedBug.NeverOverloaded))
+                _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {RepliesWaiting} replies waiting for their commit or its lease; try again."));
+            else if (IsSealed)
+                Hold(token, request);
             else if (header.Number == 0)
                 ExecuteBatch(token, request, header, operations, now);
             else if (header.Epoch != _epoch)
@@ -119,8 +121,9 @@ public sealed partial class ShardPrimary
         }
 
         bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
-        ReplyWhenCommitted(new PendingReply(token, reply, run.Writes, needsReplicas), run.Observed);
-        AdvanceCommitted();
+        bool needsLease = !(run.Appended && needsReplicas) && (run.MeansToWrite || !header.Committed);
+        ReplyWhenCommitted(new PendingReply(token, reply, run.Writes, needsReplicas, needsLease), run.Observed, now);
+        AdvanceCommitted(now);
     }
 
     private void ExecuteOperation(ref BatchRun run, in Operation operation)
@@ -165,8 +168,14 @@ public sealed partial class ShardPrimary
         /// <summary>The newest offset on which the reply depends.</summary>
         public long Observed;
 
+        /// <summary>True once the batch has tried to write, be it in vain: what it is told holds as long as the reign does.</summary>
+        public bool MeansToWrite;
+
         /// <summary>True once an operation of the batch took effect, now or when it was sent before.</summary>
         public bool Writes;
+
+        /// <summary>True once an operation of the batch took effect now.</summary>
+        public bool Appended;
 
         /// <summary>The client's session; null while it has none.</summary>
         public ClientSession? Session;
@@ -175,6 +184,13 @@ public sealed partial class ShardPrimary
 
         /// <summary>The reply to a write with <see cref="WriteDurability.Primary"/> does not wait for the write's own commit.</summary>
         public void Wrote(long offset)
+        {
+            Appended = true;
+            FoundWritten(offset);
+        }
+
+        /// <summary>An operation took effect when it was sent before.</summary>
+        public void FoundWritten(long offset)
         {
             Writes = true;
             if (Durability == WriteDurability.Replicated)

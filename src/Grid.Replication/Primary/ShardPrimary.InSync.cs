@@ -81,14 +81,15 @@ public sealed partial class ShardPrimary
                 EnterWindow(link, now);
         }
 
-        AdvanceCommitted();
+        AdvanceCommitted(now);
+        AdvanceHandOver(now);
         UpdateInSync(now);
     }
 
     /// <summary>Proposes the in-sync set that the links speak for, if it differs from the recorded one.</summary>
     private void UpdateInSync(Instant now)
     {
-        if (_proposed is not null || _down)
+        if (_proposed is not null || _down || IsSealed)
             return;
         List<CopyName> desired = [_copy.Name, .. Plants(PlantedBug.KeepsDeadMembers) ? _record.Members : MembersToKeep(now)];
         foreach (PrimaryLink link in _links.Values)
@@ -161,6 +162,7 @@ public sealed partial class ShardPrimary
         _record = record;
         _proposed = proposed;
         _required = [.. proposed is null ? record.Members : record.Members.Union(proposed.Members)];
+        ReckonLease();
     }
 
     /// <summary>Whether a replicated write is taken: enough sure members are well.</summary>

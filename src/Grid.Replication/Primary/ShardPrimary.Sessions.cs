@@ -19,6 +19,8 @@ public sealed partial class ShardPrimary
         if (operation.Kind is OperationKind.Scan or OperationKind.Statistics || Plants(PlantedBug.RepeatsWithoutLookup))
             return false;
 
+        run.MeansToWrite |= operation.Kind is not (OperationKind.Get or OperationKind.Peek);
+
         // What the adopted log says of the past is true once the barrier is committed: until then another copy may reign that knows more.
         if (_committed < _epochStart)
             run.Observe(_epochStart);
@@ -44,7 +46,7 @@ public sealed partial class ShardPrimary
     /// <summary>The first result, as soon as its mutation is committed.</summary>
     private void AnswerApplied(ref BatchRun run, in Operation operation, in AppliedOperation applied)
     {
-        run.Wrote(Plants(PlantedBug.TellsUncommittedResult) ? 0 : EntryVersion.Offset(applied.Version));
+        run.FoundWritten(Plants(PlantedBug.TellsUncommittedResult) ? 0 : EntryVersion.Offset(applied.Version));
         bool hasVersion = operation.Kind is OperationKind.Set or OperationKind.Increment or OperationKind.Expire;
         Answer(run, OperationStatus.Ok, hasVersion ? applied.Version : 0, number: applied.Result);
     }

@@ -18,6 +18,7 @@ public sealed partial class ShardPrimary
         if (!Reigns())
             return;
         _options = options with { Planted = _options.Planted };
+        ReckonLease();
         foreach (PrimaryLink link in _links.Values.ToArray())
             AgreeAnewIfNeeded(link, now);
         CloseWindowWhenDue(now);

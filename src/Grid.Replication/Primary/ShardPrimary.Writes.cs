@@ -16,6 +16,7 @@ public sealed partial class ShardPrimary
 
     private void ExecuteWrite(ref BatchRun run, PrimaryKeyspace? keyspace, in Operation operation)
     {
+        run.MeansToWrite = true;
         OperationStatus obstacle = ObstacleToWrite(run, operation);
         if (obstacle != OperationStatus.Ok)
         {
@@ -243,6 +244,8 @@ public sealed partial class ShardPrimary
     /// <summary>Active expiry: at the primary only, in bounded slices, each one replicated as a delete.</summary>
     private void ExpireSlice(Instant now)
     {
+        if (IsSealed)
+            return;
         if (!HasRoom(now))
             return;
         _expired.Clear();
@@ -256,7 +259,7 @@ public sealed partial class ShardPrimary
 
         if (_expired.Found.Count == 0)
             return;
-        AdvanceCommitted();
+        AdvanceCommitted(now);
         Flush(now);
     }
 

@@ -57,8 +57,8 @@ public sealed partial class ShardPrimary
             throw new InvalidOperationException($"Epoch {record.Epoch} is not above epoch {copy.History.LastEpoch} of the copy's log.");
         _copy = copy;
         _ownerToken = ownerToken;
-        Know(record, proposed: null);
         _options = options;
+        Know(record, proposed: null);
         _entropy = entropy;
         _output = output;
         _epoch = record.Epoch;
@@ -103,7 +103,8 @@ public sealed partial class ShardPrimary
         _output.Report(PrimaryEvent.ReignBegan, _copy.Name.Silo, $"epoch {_epoch} from offset {_epochStart}, {_record}");
         _tickedAtMs = now.MonotonicMs;
         OnSilosChanged(aliveSilos, now);
-        AdvanceCommitted();
+        AdvanceCommitted(now);
+        TrimLog();
         RenewLease(now);
     }
 
@@ -121,6 +122,10 @@ public sealed partial class ShardPrimary
         EndLinksThatPinTooMuch(now);
         CloseWindowWhenDue(now);
         DropSnapshotWhenOld(now);
+        ReleaseLeased(now);
+        AdvanceHandOver(now);
+        if (_down)
+            return;
         UpdateInSync(now);
         ExpireSlice(now);
         AnswerHoles(now);
@@ -138,11 +143,10 @@ public sealed partial class ShardPrimary
         _down = true;
         _clients.RefuseAll((token, _) => _output.Reply(token, ReplyHeader.Refusal(BatchStatus.NotPrimary, 0, reason)));
         while (_waiting.TryDequeue(out PendingReply pending, out _))
-        {
-            pending.Reply.Release();
-            BatchStatus status = pending.Writes ? BatchStatus.Indeterminate : BatchStatus.NotPrimary;
-            _output.Reply(pending.Token, ReplyHeader.Refusal(status, 0, reason));
-        }
+            Refuse(pending, reason);
+        while (_unleased.TryDequeue(out PendingReply pending))
+            Refuse(pending, reason);
+        EndHandOver(reason);
 
         foreach (PrimaryLink link in _links.Values)
         {
@@ -155,6 +159,13 @@ public sealed partial class ShardPrimary
         if (_place != SyncPlace.None)
             _output.ReleaseSync();
         _output.StepDown(reason);
+    }
+
+    private void Refuse(in PendingReply pending, string reason)
+    {
+        pending.Reply.Release();
+        BatchStatus status = pending.Writes ? BatchStatus.Indeterminate : BatchStatus.NotPrimary;
+        _output.Reply(pending.Token, ReplyHeader.Refusal(status, 0, reason));
     }
 
     /// <summary>
@@ -183,6 +194,6 @@ public sealed partial class ShardPrimary
     /// <summary>True when a test has asked for this mistake.</summary>
     private bool Plants(PlantedBug bug) => _options.Planted.Has(bug);
 
-    /// <summary>Who waits for a commit.</summary>
-    private readonly record struct PendingReply(object Token, PooledBuffer Reply, bool Writes, bool NeedsReplicas);
+    /// <summary>Who waits for a commit, or for the lease.</summary>
+    private readonly record struct PendingReply(object Token, PooledBuffer Reply, bool Writes, bool NeedsReplicas, bool NeedsLease);
 }

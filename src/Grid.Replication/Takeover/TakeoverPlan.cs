@@ -11,7 +11,14 @@ namespace Grid.Replication.Takeover;
 /// <param name="Position">Where its log ends.</param>
 /// <param name="EpochSeen">The highest epoch that it has seen.</param>
 /// <param name="Reigns">True while a primary on that silo owns it.</param>
-public readonly record struct PolledCopy(CopyName Name, CopyState State, LogPosition Position, long EpochSeen, bool Reigns);
+/// <param name="Surrendered">What its last primary surrendered, if its reign ended by a hand-over.</param>
+public readonly record struct PolledCopy(
+    CopyName Name, CopyState State, LogPosition Position, long EpochSeen, bool Reigns, SurrenderedReign? Surrendered = null);
+
+/// <summary>A reign that ended by a hand-over.</summary>
+/// <param name="Epoch">The reign.</param>
+/// <param name="Receiver">Who is to take the shard over.</param>
+public readonly record struct SurrenderedReign(long Epoch, CopyName Receiver);
 
 /// <summary>What is to become of a shard that nobody is known to reign over.</summary>
 public enum TakeoverVerdict
@@ -39,9 +46,20 @@ public enum TakeoverVerdict
 /// <param name="Epoch">The new reign.</param>
 /// <param name="InSync">The in-sync set of the new reign: the members that answered.</param>
 /// <param name="Reason">Why, for the operator.</param>
+/// <param name="EndedEpoch">A reign that is known to be over, so that what was granted to it need not be waited out; 0 if none is.</param>
 public sealed record TakeoverPlan(
-    TakeoverVerdict Verdict, string Silo, CopyName Copy, long Epoch, IReadOnlyList<CopyName> InSync, string Reason)
+    TakeoverVerdict Verdict, string Silo, CopyName Copy, long Epoch, IReadOnlyList<CopyName> InSync, string Reason, long EndedEpoch = 0)
 {
+    /// <summary>
+    /// How long the copy that is adopted has to wait before it serves, in milliseconds: until its own last grant has ended, unless the
+    /// reign that it was given to has. A grant to a reign before that one says nothing: its primary may still count on it.
+    /// </summary>
+    public long WaitMs(ShardCopy copy, long nowMs)
+    {
+        ArgumentNullException.ThrowIfNull(copy);
+        return EndedEpoch > 0 && copy.GrantedEpoch == EndedEpoch ? 0 : Math.Max(0, copy.GrantedUntilMs - nowMs);
+    }
+
     /// <summary>Decides.</summary>
     /// <param name="record">The shard's record.</param>
     /// <param name="polled">The copies that answered; others of the in-sync set are on dead or silent silos.</param>
@@ -67,13 +85,22 @@ public sealed record TakeoverPlan(
             return Unavailable(record, WhyUnavailable(record, alive));
         if (recorded.Name != primary && alive.Contains(primary.Silo))
             return Unavailable(record, $"primary {primary} does not answer and is not declared dead yet");
+        SurrenderedReign? surrendered = recorded.Surrendered is { } ended && ended.Epoch == record.Epoch ? ended : null;
         PolledCopy best = candidates
             .OrderByDescending(copy => copy.Position)
+            .ThenByDescending(copy => copy.Name == surrendered?.Receiver)
             .ThenByDescending(copy => copy.Name == primary)
             .ThenBy(copy => copy.Name.Silo, StringComparer.Ordinal)
             .First();
         long epoch = Math.Max(record.Epoch, polled.Max(copy => copy.EpochSeen)) + 1;
-        return new TakeoverPlan(TakeoverVerdict.Adopt, best.Name.Silo, best.Name, epoch, [.. candidates.Select(copy => copy.Name)], $"{best.Name} is at {best.Position}");
+        return new TakeoverPlan(
+            TakeoverVerdict.Adopt,
+            best.Name.Silo,
+            best.Name,
+            epoch,
+            [.. candidates.Select(copy => copy.Name)],
+            $"{best.Name} is at {best.Position}",
+            recorded.Name == primary ? record.Epoch : 0);
     }
 
     private static TakeoverPlan Unavailable(ShardRecord record, string reason) =>

@@ -3,6 +3,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Replication.Replica;
+using Grid.Replication.Takeover;
 using Grid.Storage;
 
 namespace Grid.Silo.Copies;
@@ -66,6 +67,9 @@ internal sealed class HostedCopy(ShardCopy copy)
 
     /// <summary>The primary that reigns on the copy, if one does.</summary>
     public ShardPrimary? Primary { get; set; }
+
+    /// <summary>The last reign on the copy that was handed over, and to whom.</summary>
+    public SurrenderedReign? Surrendered { get; set; }
 
     /// <summary>The replica that works on the copy, if one does.</summary>
     public ShardReplica? Replica { get; set; }

@@ -23,6 +23,15 @@ internal interface IShardReplicationGrain : IGrainWithIntegerKey
     [Alias("Ensure")]
     [AlwaysInterleave]
     ValueTask<string?> EnsureAsync();
+
+    /// <summary>Hands the shard over to the in-sync replica on a silo: in tens of milliseconds, without an error at any client.</summary>
+    /// <returns>
+    /// Why the shard stays where it is; null once the primary has surrendered, or when it is on that silo already. The new one begins to reign
+    /// a moment later (<see cref="EnsureAsync"/>).
+    /// </returns>
+    [Alias("HandOver")]
+    [AlwaysInterleave]
+    ValueTask<string?> HandOverAsync(string silo);
 }
 
 /// <summary>The replica of one shard on one silo; the key is <c>SHARD/SILO</c>.</summary>

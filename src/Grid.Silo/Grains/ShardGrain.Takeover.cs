@@ -86,20 +86,14 @@ internal sealed partial class ShardGrain
         RecordWrite write = await records.WriteAsync(next, stored.ETag);
         if (!write.Written)
             return $"Shard {_shard} was taken over by somebody else: {write.Current.Record}.";
-        await WaitOutGrantAsync(copy);
+
+        // The primary before may serve reads until the last grant of this copy has ended: nothing is committed or served in the new reign
+        // before. The copy has refused its epoch since it was owned, so there is none after that.
+        long waitMs = plan.WaitMs(copy, SiloClock.Now.MonotonicMs);
+        if (waitMs > 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(waitMs));
         Reign(hosted, copy, token, write.Current);
         return null;
-    }
-
-    /// <summary>
-    /// The primary before may serve reads until the last grant of this copy has ended: nothing is committed or served in
-    /// the new reign before. The copy has refused its epoch since it was owned, so there is none after that.
-    /// </summary>
-    private static async Task WaitOutGrantAsync(ShardCopy copy)
-    {
-        long left = copy.GrantedUntilMs - SiloClock.Now.MonotonicMs;
-        if (left > 0)
-            await Task.Delay(TimeSpan.FromMilliseconds(left));
     }
 
     /// <summary>Takes the copy from whoever works on it: from here on its tail is frozen, and it refuses older epochs.</summary>

@@ -36,6 +36,7 @@ internal sealed partial class ShardGrain(
     SiloMembership membership,
     SyncServices syncs,
     LeaseRenewals leases,
+    ShardKeeper keeper,
     ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,

@@ -67,7 +67,10 @@ internal sealed class GridSiloService(
             copy.Position.Epoch,
             copy.Position.Offset,
             copy.EpochSeen,
-            hosted.Primary is { IsDown: false })) ?? default;
+            hosted.Primary is { IsDown: false },
+            hosted.Surrendered?.Epoch ?? 0,
+            hosted.Surrendered?.Receiver.Silo ?? "",
+            hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty)) ?? default;
     }
 
     public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));

@@ -81,10 +81,18 @@ internal readonly record struct CopyPoll(
     [property: Id(4)] long PositionEpoch,
     [property: Id(5)] long PositionOffset,
     [property: Id(6)] long EpochSeen,
-    [property: Id(7)] bool Reigns)
+    [property: Id(7)] bool Reigns,
+    [property: Id(8)] long SurrenderedEpoch,
+    [property: Id(9)] string ReceiverSilo,
+    [property: Id(10)] Guid ReceiverCopyId)
 {
-    public PolledCopy ToPolled() =>
-        new(new CopyName(Silo, CopyId), (CopyState)State, new LogPosition(PositionEpoch, PositionOffset), EpochSeen, Reigns);
+    public PolledCopy ToPolled() => new(
+        new CopyName(Silo, CopyId),
+        (CopyState)State,
+        new LogPosition(PositionEpoch, PositionOffset),
+        EpochSeen,
+        Reigns,
+        SurrenderedEpoch > 0 ? new SurrenderedReign(SurrenderedEpoch, new CopyName(ReceiverSilo, ReceiverCopyId)) : null);
 }
 
 /// <summary>A silo's copies, for the status.</summary>

@@ -26,6 +26,9 @@ internal sealed partial class ShardKeeper(
 
     public void Dispose() => _stopping.Dispose();
 
+    /// <summary>Has a shard taken over now whose primary has surrendered; what fails is looked after like any shard without a primary.</summary>
+    public void Wake(int shard) => _ = Task.Run(() => EnsureAsync(shard, _stopping.Token).AsTask(), CancellationToken.None);
+
     private async Task StartAsync(CancellationToken cancellation)
     {
         await bootstrap.CheckAsync();

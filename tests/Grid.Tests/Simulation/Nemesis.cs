@@ -83,6 +83,9 @@ internal sealed class Nemesis(World world)
             case 15 or 16:
                 Orphan(victim);
                 break;
+            case 17:
+                HandOver(victim);
+                break;
             default:
                 Settings.Flip(world, victim);
                 break;
@@ -162,6 +165,18 @@ internal sealed class Nemesis(World world)
         foreach (int delay in (int[])[60, 200, 400])
             world.After(delay * 1000L, usurper, usurper.Slot(shard).Activate);
         world.After(_random.Between(300, 1500) * 1000L, null, world.Heal);
+    }
+
+    /// <summary>Primaries are handed over to members, while everything else goes on.</summary>
+    private void HandOver(SimSilo giver)
+    {
+        foreach (Slot slot in giver.Slots.Where(slot => slot.Primary is { Core.Record.InSync.Length: > 1 }))
+        {
+            string receiver = _random.Pick(slot.Primary!.Core.Record.Members.ToArray()).Silo;
+            world.Count("HandOver");
+            world.Note($"{giver.Name} shard {slot.Shard} is to be handed over to {receiver}");
+            slot.Primary.HandOver(receiver);
+        }
     }
 
     private void DeclareDeadIfSpare(SimSilo victim)

@@ -3,6 +3,7 @@ using Grid.Formats.Links;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Replication.Takeover;
 
 namespace Grid.Tests.Simulation;
 
@@ -89,6 +90,15 @@ internal sealed partial class SimPrimary
         Job?.Forget(silo);
         if (_sendings.Remove(silo, out PieceStream? sending))
             sending.Abandon();
+    }
+
+    void IPrimaryOutput.EndHandOver(CopyName receiver, bool surrendered, string details)
+    {
+        _world.Count(surrendered ? "Surrendered" : "HandOverGivenUp");
+        if (surrendered)
+            _slot.Surrendered = new SurrenderedReign(Core.Epoch, receiver);
+        if (surrendered && _world.Find(receiver.Silo) is { } there)
+            _world.After(_world.Random.Below(2000), Silo, () => _world.Tell(Silo, there, there.Slot(_slot.Shard).Activate));
     }
 
     void IPrimaryOutput.StepDown(string reason)

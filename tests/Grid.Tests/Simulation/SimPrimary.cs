@@ -80,6 +80,9 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
 
     public void OnAcknowledged(Acknowledgement acknowledgement) => Turn(() => Core.OnAcknowledged(acknowledgement, Now));
 
+    /// <summary>An operator, or the balance of the cluster, wants the shard elsewhere.</summary>
+    public void HandOver(string silo) => Turn(() => Core.HandOver(silo, Now));
+
     public void Execute(ClientCall call, byte[] blob)
     {
         PooledBuffer request = PooledBuffer.Rent(blob.Length);

@@ -2,6 +2,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Replication.Replica;
+using Grid.Replication.Takeover;
 
 namespace Grid.Tests.Simulation;
 
@@ -127,6 +128,9 @@ internal sealed class Slot(SimSilo silo, int shard)
     public SimPrimary? Primary { get; set; }
 
     public SimReplica? Replica { get; set; }
+
+    /// <summary>The last reign on this copy that was handed over.</summary>
+    public SurrenderedReign? Surrendered { get; set; }
 
     /// <summary>Activations that were lost from the directory and do not know it yet.</summary>
     public List<SimPrimary> Ghosts { get; } = [];

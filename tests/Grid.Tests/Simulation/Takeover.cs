@@ -49,7 +49,7 @@ internal sealed class Takeover(Slot slot, Action over)
             state = CopyState.Complete;
         }
 
-        return copy is null ? null : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null);
+        return copy is null ? null : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null, there.Surrendered);
     }
 
     private void Decide(ShardRecord record)
@@ -98,7 +98,8 @@ internal sealed class Takeover(Slot slot, Action over)
         ShardCopy copy = new(slot.Shard, name, _world.Pages) { State = CopyState.Complete, Lineage = record.Lineage };
         long token = copy.TakeOwnership();
         slot.Coming = copy;
-        Write(record, record.WithPrimary(name, record.Epoch + 1, [], _world.Random.NextGuid()), copy, token, created: true);
+        TakeoverPlan plan = new(TakeoverVerdict.Create, slot.Silo.Name, name, record.Epoch + 1, [], "the first reign");
+        Write(record, record.WithPrimary(name, plan.Epoch, [], _world.Random.NextGuid()), copy, token, plan);
     }
 
     private void Adopt(ShardRecord record, TakeoverPlan plan)
@@ -121,10 +122,10 @@ internal sealed class Takeover(Slot slot, Action over)
             copy.Observe(plan.Epoch, 0);
         slot.Retire();
         long epoch = _world.Plan.Broken.HasFlag(RuntimeBug.ReusesEpoch) ? Math.Max(record.Epoch, copy.History.LastEpoch + 1) : plan.Epoch;
-        Write(record, record.WithPrimary(plan.Copy, epoch, plan.InSync, _world.Random.NextGuid()), copy, token, created: false);
+        Write(record, record.WithPrimary(plan.Copy, epoch, plan.InSync, _world.Random.NextGuid()), copy, token, plan);
     }
 
-    private void Write(ShardRecord before, ShardRecord proposed, ShardCopy copy, long token, bool created)
+    private void Write(ShardRecord before, ShardRecord proposed, ShardCopy copy, long token, TakeoverPlan plan)
     {
         _world.Touch(slot.Shard);
         bool early = _world.Plan.Broken.HasFlag(RuntimeBug.ReignsBeforeRecord) && slot.Copy == copy;
@@ -139,7 +140,7 @@ internal sealed class Takeover(Slot slot, Action over)
             if (outcome != RecordOutcome.Written || !copy.IsOwnedBy(token))
             {
                 over();
-                if (created)
+                if (plan.Verdict == TakeoverVerdict.Create)
                     copy.Dispose();
                 else if (copy.IsOwnedBy(token))
                     slot.StartReplica();
@@ -154,7 +155,7 @@ internal sealed class Takeover(Slot slot, Action over)
                 slot.Copy = copy;
             }
 
-            long leftMs = copy.GrantedUntilMs - _world.Now(slot.Silo).MonotonicMs;
+            long leftMs = plan.WaitMs(copy, _world.Now(slot.Silo).MonotonicMs);
             if (leftMs > 0 && !_world.Plan.Broken.HasFlag(RuntimeBug.IgnoresOwnGrant))
                 _world.After(leftMs * 1050, slot.Silo, () => Reign(copy, token, proposed));
             else

@@ -277,6 +277,11 @@ internal sealed class PrimaryRig : IPrimaryOutput
 
     void IPrimaryOutput.AbandonLink(string silo) => Abandoned.Add(silo);
 
+    /// <summary>How hand-overs ended.</summary>
+    public List<(CopyName Receiver, bool Surrendered, string Details)> HandedOver { get; } = [];
+
+    void IPrimaryOutput.EndHandOver(CopyName receiver, bool surrendered, string details) => HandedOver.Add((receiver, surrendered, details));
+
     void IPrimaryOutput.StepDown(string reason) => SteppedDown = reason;
 
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details) => Events.Add((what, silo, details));

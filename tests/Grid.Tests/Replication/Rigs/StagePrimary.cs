@@ -125,6 +125,9 @@ internal sealed class StagePrimary : IPrimaryOutput
             sending.Forget(silo);
     }
 
+    void IPrimaryOutput.EndHandOver(CopyName receiver, bool surrendered, string details) =>
+        _stage.Say(Silo, surrendered ? details : $"hand-over to {receiver} given up: {details}");
+
     void IPrimaryOutput.StepDown(string reason)
     {
         _stage.Say(Silo, $"steps down: {reason}");

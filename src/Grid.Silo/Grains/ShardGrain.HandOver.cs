@@ -1,0 +1,43 @@
+using Grid.Replication.Records;
+using Grid.Replication.Takeover;
+using Microsoft.Extensions.Logging;
+
+namespace Grid.Silo.Grains;
+
+/// <content>The planned end of a reign.</content>
+internal sealed partial class ShardGrain
+{
+    private TaskCompletionSource<string?>? _handOver;
+
+    /// <inheritdoc/>
+    public async ValueTask<string?> HandOverAsync(string silo)
+    {
+        if (await WaitForReignAsync() is { } problem)
+            return problem;
+        if (silo == membership.Local)
+            return null;
+        if (_handOver is { Task.IsCompleted: false })
+            return $"Shard {_shard} is being handed over already.";
+        TaskCompletionSource<string?> outcome = _handOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        string? obstacle = $"The reign over shard {_shard} has just ended.";
+        Run((primary, receiver, now) => obstacle = primary.HandOver(receiver, now), silo, flush: true);
+        if (obstacle is not null)
+            outcome.TrySetResult(obstacle);
+        return await outcome.Task;
+    }
+
+    void Grid.Replication.Primary.IPrimaryOutput.EndHandOver(CopyName receiver, bool surrendered, string details)
+    {
+        if (surrendered)
+        {
+            _hosted!.Surrendered = new SurrenderedReign(_primary!.Epoch, receiver);
+            keeper.Wake(_shard);
+        }
+
+        LogHandOver(_shard, receiver, surrendered, details);
+        _handOver?.TrySetResult(surrendered ? null : details);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: hand-over to {Receiver}, surrendered: {Surrendered}: {Details}")]
+    private partial void LogHandOver(int shard, CopyName receiver, bool surrendered, string details);
+}
