@@ -185,16 +185,16 @@ public sealed partial class ShardPrimary
         /// <summary>The reply to a write with <see cref="WriteDurability.Primary"/> does not wait for the write's own commit.</summary>
         public void Wrote(long offset)
         {
-            Appended = true;
-            FoundWritten(offset);
+            Appended = Writes = true;
+            if (Durability == WriteDurability.Replicated)
+                Observe(offset);
         }
 
-        /// <summary>An operation took effect when it was sent before.</summary>
+        /// <summary>An operation took effect when it was sent before: what its result depended on was there before it, so its own commit tells.</summary>
         public void FoundWritten(long offset)
         {
             Writes = true;
-            if (Durability == WriteDurability.Replicated)
-                Observe(offset);
+            Observe(offset);
         }
     }
 }
