@@ -54,6 +54,7 @@ public static class GridSiloExtensions
         services.AddSingleton<LeaseRenewals>();
         services.AddSingleton<SiloMembership>();
         services.AddSingleton<ShardRecordStore>();
+        services.AddSingleton<RecordPromise>();
         services.AddSingleton<ClusterBootstrap>();
         services.AddSingleton<DevelopmentTable>();
         services.AddSingleton<ShardPolls>();
@@ -97,6 +98,7 @@ public static class GridSiloExtensions
             sp.GetRequiredService<IClusterMembershipService>(),
             sp.GetRequiredService<IGridSiloServiceClient>(),
             sp.GetRequiredService<Serializer>()));
+        builder.Services.AddSingleton<IRecordStorageWarnings, DevelopmentWarnings>();
         return builder;
     }
 

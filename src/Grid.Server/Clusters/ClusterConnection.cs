@@ -1,6 +1,9 @@
+using System.Data.Common;
 using System.Diagnostics;
 using Grid.Client;
 using Grid.Client.Contracts.Operator;
+using Grid.Server.Configuration;
+using Grid.Server.Stores;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -44,7 +47,7 @@ internal sealed class ClusterConnection : IAsyncDisposable
             await host.StartAsync(deadline.Token);
             return new ClusterConnection(host, plan);
         }
-        catch (Exception failure) when (!cancellation.IsCancellationRequested && failure is OrleansException or OperationCanceledException or TimeoutException or RedisException)
+        catch (Exception failure) when (!cancellation.IsCancellationRequested && failure is OrleansException or OperationCanceledException or TimeoutException or RedisException or DbException)
         {
             host.Dispose();
             throw new CommandException(
@@ -78,8 +81,14 @@ internal sealed class ClusterConnection : IAsyncDisposable
             client.Configure<ClientMessagingOptions>(static messaging => messaging.ResponseTimeout = CallTime);
             if (plan.Gateways.Count > 0)
                 client.UseStaticClustering([.. plan.Gateways]);
+            else if (plan.Provider == ClusteringProvider.PostgreSql)
+                client.UseAdoNetClustering(options =>
+                {
+                    options.Invariant = PostgreSqlStore.Invariant;
+                    options.ConnectionString = PostgreSqlStore.Connection(plan.StoreConnection);
+                });
             else
-                client.UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(plan.RedisConnection));
+                client.UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(plan.StoreConnection));
             client.UseConnectionRetryFilter(async (_, stopping) =>
             {
                 await Task.Delay(Pause, stopping);

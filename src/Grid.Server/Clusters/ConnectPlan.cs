@@ -1,5 +1,6 @@
 using System.Net;
 using Grid.Server.Configuration;
+using Grid.Server.Stores;
 
 namespace Grid.Server.Clusters;
 
@@ -10,17 +11,23 @@ internal sealed record ConnectPlan
 
     public required string ServiceId { get; init; }
 
-    /// <summary>Gateways to connect to; empty to ask Redis for them.</summary>
+    /// <summary>Gateways to connect to; empty to ask the store of the membership for them.</summary>
     public required IReadOnlyList<IPEndPoint> Gateways { get; init; }
 
-    public required string RedisConnection { get; init; }
+    /// <summary>What keeps the membership.</summary>
+    public ClusteringProvider Provider { get; init; }
+
+    /// <summary>How to reach it; without meaning in development.</summary>
+    public required string StoreConnection { get; init; }
 
     public required TimeSpan Timeout { get; init; }
 
     public required bool Verbose { get; init; }
 
     /// <summary>The cluster in words, for messages.</summary>
-    public string Target => Gateways.Count > 0 ? string.Join(", ", Gateways) : $"the gateways that Redis ({RedisSettings.Servers(RedisConnection)}) knows of cluster '{ClusterId}'";
+    public string Target => Gateways.Count > 0 ? string.Join(", ", Gateways) : $"the gateways that {Store} knows of cluster '{ClusterId}'";
+
+    private string Store => Provider == ClusteringProvider.PostgreSql ? $"PostgreSQL ({PostgreSqlStore.Server(StoreConnection)})" : $"Redis ({RedisStore.Servers(StoreConnection)})";
 
     public static ConnectPlan Make(ServerSettings settings, IReadOnlyCollection<string> gateways, TimeSpan timeout, bool verbose)
     {
@@ -34,7 +41,8 @@ internal sealed record ConnectPlan
             ClusterId = settings.Silo.ClusterId,
             ServiceId = settings.Silo.ServiceId,
             Gateways = endpoints,
-            RedisConnection = settings.Clustering.ConnectionString,
+            Provider = settings.Clustering.Provider,
+            StoreConnection = settings.Clustering.ConnectionString,
             Timeout = timeout,
             Verbose = verbose,
         };

@@ -1,4 +1,5 @@
 using System.Net;
+using Grid.Server.Stores;
 using Grid.Silo;
 
 namespace Grid.Server.Configuration;
@@ -33,6 +34,9 @@ internal enum ClusteringProvider
 
     /// <summary>Through Redis, which keeps the shard records too.</summary>
     Redis,
+
+    /// <summary>Through a PostgreSQL database, which keeps the shard records too.</summary>
+    PostgreSql,
 }
 
 /// <summary>How silos find each other: section <c>Clustering</c>.</summary>
@@ -43,7 +47,7 @@ internal sealed class ClusteringSettings
     /// <summary>With Development: HOST:PORT of the first silo's silo port; empty for this silo itself.</summary>
     public string FirstSilo { get; set; } = "";
 
-    /// <summary>With Redis: as StackExchange.Redis reads it, for instance <c>redis:6379,password=...</c>.</summary>
+    /// <summary>With Redis: as StackExchange.Redis reads it, for instance <c>redis:6379,password=...</c>; with PostgreSql as Npgsql does: <c>Host=db;Database=grid;...</c>.</summary>
     public string ConnectionString { get; set; } = "";
 }
 
@@ -101,10 +105,7 @@ internal sealed class ServerSettings
                 errors.Add($"Clustering:FirstSilo is '{clustering.FirstSilo}'; HOST:PORT of the first silo's silo port is expected, for instance 127.0.0.1:11111.");
         }
 
-        if (clustering.Provider == ClusteringProvider.Redis && string.IsNullOrWhiteSpace(clustering.ConnectionString))
-            errors.Add("Clustering:ConnectionString is empty; with Clustering:Provider Redis it names the server, for instance 127.0.0.1:6379.");
-        else if (clustering.Provider == ClusteringProvider.Redis && RedisSettings.TryParse(clustering.ConnectionString) is null)
-            errors.Add("Clustering:ConnectionString cannot be read; HOST:PORT, then settings behind commas, is expected, for instance 127.0.0.1:6379,password=....");
+        CheckConnection(errors, clustering);
         if (errors.Count > 0)
             throw Wrong(errors);
         return new ServerSettings
@@ -121,6 +122,21 @@ internal sealed class ServerSettings
     /// <summary>The failure that lists what is wrong.</summary>
     public static CommandException Wrong(IEnumerable<string> errors) =>
         new(ExitCode.Usage, $"the configuration cannot be used:{string.Concat(errors.Select(error => $"{Environment.NewLine}  {error}"))}");
+
+    private static void CheckConnection(List<string> errors, ClusteringSettings clustering)
+    {
+        string connection = clustering.ConnectionString;
+        string? problem = clustering.Provider switch
+        {
+            ClusteringProvider.Redis when string.IsNullOrWhiteSpace(connection) => "is empty; with Clustering:Provider Redis it names the server, for instance 127.0.0.1:6379",
+            ClusteringProvider.Redis when RedisStore.TryParse(connection) is null => "cannot be read; HOST:PORT, then settings behind commas, is expected, for instance 127.0.0.1:6379,password=...",
+            ClusteringProvider.PostgreSql when string.IsNullOrWhiteSpace(connection) => "is empty; with Clustering:Provider PostgreSql it names the database, for instance Host=127.0.0.1;Database=grid;Username=grid;Password=...",
+            ClusteringProvider.PostgreSql when PostgreSqlStore.TryParse(connection) is null => "cannot be read; KEY=VALUE pairs behind semicolons are expected, Host among them, for instance Host=127.0.0.1;Database=grid;Username=grid;Password=...",
+            _ => null,
+        };
+        if (problem is not null)
+            errors.Add($"Clustering:ConnectionString {problem}.");
+    }
 
     private static void CheckPort(List<string> errors, string key, int port)
     {

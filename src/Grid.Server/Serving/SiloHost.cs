@@ -1,5 +1,6 @@
 using System.Reflection;
 using Grid.Server.Configuration;
+using Grid.Server.Stores;
 using Grid.Silo;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -48,6 +49,10 @@ internal static class SiloHost
 
                 // Orleans' provider writes by compare-and-set on the ETag, which is what the shard records rest on.
                 silo.AddRedisGrainStorage(GridConstants.RecordStorage, options => options.ConfigurationOptions = redis);
+                silo.Services.AddSingleton<IRecordStorageWarnings>(new RedisWarnings(settings.Clustering.ConnectionString));
+                break;
+            case ClusteringProvider.PostgreSql:
+                UsePostgreSql(silo, settings.Clustering.ConnectionString);
                 break;
             default:
                 silo.UseDevelopmentClustering(settings.FirstSilo);
@@ -56,6 +61,22 @@ internal static class SiloHost
         }
 
         silo.AddGrid(settings.ApplyTo);
+    }
+
+    private static void UsePostgreSql(ISiloBuilder silo, string connection)
+    {
+        string used = PostgreSqlStore.Connection(connection);
+        silo.UseAdoNetClustering(options =>
+        {
+            options.Invariant = PostgreSqlStore.Invariant;
+            options.ConnectionString = used;
+        });
+        silo.AddAdoNetGrainStorage(GridConstants.RecordStorage, options =>
+        {
+            options.Invariant = PostgreSqlStore.Invariant;
+            options.ConnectionString = used;
+        });
+        silo.Services.AddSingleton<IRecordStorageWarnings>(new PostgreSqlWarnings(connection));
     }
 
     private static void AddLogging(HostApplicationBuilder builder)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Grid.Server.Configuration;
+using Grid.Server.Stores;
 using Grid.Silo;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
@@ -24,7 +25,9 @@ internal static partial class SiloProcess
         CheckPortIsFree("Silo:SiloPort", "--silo-port", settings.Address, settings.Silo.SiloPort);
         CheckPortIsFree("Silo:GatewayPort", "--gateway-port", settings.Address, settings.Silo.GatewayPort);
         if (settings.Clustering.Provider == ClusteringProvider.Redis)
-            await RedisSettings.CheckAsync(settings.Clustering.ConnectionString);
+            await RedisStore.CheckAsync(settings.Clustering.ConnectionString);
+        if (settings.Clustering.Provider == ClusteringProvider.PostgreSql)
+            await PostgreSqlStore.PrepareAsync(settings.Clustering.ConnectionString);
         using IHost host = SiloHost.Build(settings);
         ILogger logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Grid.Server");
         foreach (string warning in settings.Warnings)
@@ -117,8 +120,9 @@ internal static partial class SiloProcess
 
     private static string DescribeClustering(ServerSettings settings) => settings.Clustering.Provider switch
     {
-        ClusteringProvider.Redis => "Redis, which keeps membership and shard records: run it with persistence",
-        _ => $"Development: membership and shard records live in the memory of the first silo ({settings.FirstSilo}{(settings.IsFirst ? ", this one" : "")}), and the cluster is lost with it; not for production",
+        ClusteringProvider.Redis => $"Redis at {RedisStore.Servers(settings.Clustering.ConnectionString)}, which keeps membership and shard records",
+        ClusteringProvider.PostgreSql => $"PostgreSql at {PostgreSqlStore.Server(settings.Clustering.ConnectionString)}, which keeps membership and shard records",
+        _ => $"Development: membership and shard records live in the memory of the first silo ({settings.FirstSilo}{(settings.IsFirst ? ", this one" : "")})",
     };
 
     private static Exception Root(Exception failure) => failure is AggregateException { InnerExceptions: [Exception only] } ? Root(only) : failure.InnerException is { } inner ? Root(inner) : failure;

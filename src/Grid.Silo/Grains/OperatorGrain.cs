@@ -1,6 +1,7 @@
 using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Silo.Placement;
+using Grid.Silo.Records;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -17,7 +18,7 @@ internal sealed partial class OperatorGrain(
     IGridSiloServiceClient silos,
     SiloMembership membership,
     ShardPolls polls,
-    IServiceProvider services,
+    RecordPromise promise,
     IOptions<GridOptions> options,
     ILogger<OperatorGrain> logger) : Grain, IGridOperatorGrain
 {
@@ -38,7 +39,7 @@ internal sealed partial class OperatorGrain(
             Silos = StatusReport.Silos(view.Members, answers),
             Shards = shards,
             Replicas = options.Value.Replicas,
-            Warnings = StatusReport.Warnings(options.Value, services, answers, shards),
+            Warnings = StatusReport.Warnings(options.Value, await promise.WarningsAsync(), answers, shards),
         };
     }
 

@@ -1,8 +1,5 @@
 using Grid.Client.Contracts.Operator;
-using Grid.Silo.Records;
 using Grid.Silo.Services;
-using Microsoft.Extensions.DependencyInjection;
-using Orleans.Storage;
 using SiloStatus = Grid.Client.Contracts.Operator.SiloStatus;
 
 namespace Grid.Silo.Grains;
@@ -41,7 +38,7 @@ internal static class StatusReport
         .FirstOrDefault();
 
     /// <summary>What the settings do not promise, and what is missing; most important first.</summary>
-    public static List<string> Warnings(GridOptions options, IServiceProvider services, IReadOnlyCollection<SiloAnswer> answers, IReadOnlyCollection<ShardStatus> shards)
+    public static List<string> Warnings(GridOptions options, IReadOnlyList<string> promise, IReadOnlyCollection<SiloAnswer> answers, IReadOnlyCollection<ShardStatus> shards)
     {
         List<string> warnings = [];
         foreach (ShardStatus shard in shards.Where(shard => shard.Primary is null).Take(NamedMax))
@@ -63,8 +60,7 @@ internal static class StatusReport
             warnings.Add($"{GridConstants.ConfigurationSection}:{nameof(options.MinInSync)} is 0: while a shard's in-sync set is the primary alone, acknowledged writes do not survive its death.");
         if (options.Replicas == 0)
             warnings.Add($"{GridConstants.ConfigurationSection}:{nameof(options.Replicas)} is 0: a silo's death loses its shards.");
-        if (services.GetKeyedService<IGrainStorage>(options.RecordStorage) is DevelopmentGrainStorage)
-            warnings.Add("Development clustering: membership and shard records live in the memory of the first silo, and the cluster is lost with it. Not for production.");
+        warnings.AddRange(promise);
         return warnings;
     }
 

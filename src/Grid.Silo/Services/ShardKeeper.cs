@@ -12,6 +12,7 @@ namespace Grid.Silo.Services;
 /// </summary>
 internal sealed partial class ShardKeeper(
     ClusterBootstrap bootstrap,
+    RecordPromise promise,
     SiloMembership membership,
     IGrainFactory grains,
     IOptions<GridOptions> options,
@@ -32,6 +33,7 @@ internal sealed partial class ShardKeeper(
     private async Task StartAsync(CancellationToken cancellation)
     {
         await bootstrap.CheckAsync();
+        await promise.TellAsync();
         _running = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
     }
 

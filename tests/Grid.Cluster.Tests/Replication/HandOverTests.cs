@@ -36,6 +36,7 @@ public sealed class HandOverTests(ITestOutputHelper output)
         ConcurrentBag<string> wrong = [];
         long[] written = new long[Writers];
         long slowestMs = 0;
+        int slow = 0;
         Task[] writers = [.. Enumerable.Range(0, Writers).Select(async writer =>
         {
             for (long number = 1; !stop.IsCancellationRequested; number++)
@@ -56,6 +57,8 @@ public sealed class HandOverTests(ITestOutputHelper output)
 
                 long took = (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds;
                 InterlockedMax(ref slowestMs, took);
+                if (took >= 40)
+                    Interlocked.Increment(ref slow);
             }
         })];
 
@@ -77,7 +80,7 @@ public sealed class HandOverTests(ITestOutputHelper output)
 
         await stop.CancelAsync();
         await Task.WhenAll(writers);
-        output.WriteLine($"slowest write and read: {slowestMs} ms, {written.Sum()} writes");
+        output.WriteLine($"slowest write and read: {slowestMs} ms, {slow} over 40 ms, {written.Sum()} writes");
         Assert.Equal(Moves, moved);
         foreach (string line in wrong.Take(20))
             output.WriteLine(line);

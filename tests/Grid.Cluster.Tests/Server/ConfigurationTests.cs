@@ -46,7 +46,7 @@ public sealed class ConfigurationTests
     [Theory]
     [InlineData("Grid:ShardCount=many", "Grid:ShardCount is 'many'; a whole number is expected.")]
     [InlineData("Grid:Compression=zip", "Grid:Compression is 'zip'; one of None, Lz4 is expected.")]
-    [InlineData("Clustering:Provider=1", "Clustering:Provider is '1'; one of Development, Redis is expected.")]
+    [InlineData("Clustering:Provider=1", "Clustering:Provider is '1'; one of Development, Redis, PostgreSql is expected.")]
     [InlineData("Silo:SiloPort=70000", "Silo:SiloPort is 70000; it must be 1 to 65535.")]
     [InlineData("Silo:SiloPort=30000", "Silo:SiloPort and Silo:GatewayPort are both 30000")]
     [InlineData("Silo:Address=0.0.0.0", "Silo:Address is 0.0.0.0, at which nobody can reach this silo")]
@@ -55,6 +55,9 @@ public sealed class ConfigurationTests
     [InlineData("Clustering:FirstSilo=here", "Clustering:FirstSilo is 'here'; HOST:PORT")]
     [InlineData("Clustering:Provider=Redis", "Clustering:ConnectionString is empty")]
     [InlineData("Clustering:Provider=Redis Clustering:ConnectionString=redis,nonsense=1", "Clustering:ConnectionString cannot be read")]
+    [InlineData("Clustering:Provider=PostgreSql", "Clustering:ConnectionString is empty; with Clustering:Provider PostgreSql")]
+    [InlineData("Clustering:Provider=PostgreSql Clustering:ConnectionString=Database=grid", "Host among them")]
+    [InlineData("Clustering:Provider=PostgreSql Clustering:ConnectionString=Hots=h", "Clustering:ConnectionString cannot be read")]
     public void A_wrong_value_is_refused_with_its_key_and_what_is_expected(string setting, string expected)
     {
         CommandException refused = Assert.Throws<CommandException>(() => Read("{}", setting.Split(" Clustering:", 2) is [string first, string second] ? [first, "Clustering:" + second] : [setting]));

@@ -51,7 +51,7 @@ internal sealed class GridProcesses : IAsyncDisposable
                 ClusterId = "grid",
                 ServiceId = "grid",
                 Gateways = [new IPEndPoint(IPAddress.Loopback, cluster.Gateway)],
-                RedisConnection = "",
+                StoreConnection = "",
                 Timeout = TimeSpan.FromSeconds(60),
                 Verbose = false,
             },
@@ -79,6 +79,14 @@ internal sealed class GridProcesses : IAsyncDisposable
         ChildProcess command = Start(arguments);
         int exitCode = await command.ExitAsync(CommandTime);
         return new CommandOutcome(exitCode, command.Output, command.Errors);
+    }
+
+    /// <summary>Runs a verb that finds the cluster by the configuration of the directory.</summary>
+    public async Task<CommandOutcome> RunHereAsync(params string[] arguments)
+    {
+        ChildProcess command = ChildProcess.Start(Binary, [.. arguments, "--timeout", "30"], _directory);
+        _commands.Add(command);
+        return new CommandOutcome(await command.ExitAsync(CommandTime), command.Output, command.Errors);
     }
 
     /// <summary>Starts a verb.</summary>

@@ -20,6 +20,8 @@ internal sealed class RedisServer : IAsyncDisposable
         Directory = directory;
     }
 
+    public int Port => _port;
+
     public string Directory { get; }
 
     public static bool IsInstalled => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(path => File.Exists(Path.Combine(path, "redis-server")));

@@ -86,7 +86,7 @@ internal sealed class SyncBench
             ClusterId = "grid-bench",
             ServiceId = "grid-bench",
             Gateways = [new IPEndPoint(_options.Address, _ports[1])],
-            RedisConnection = "",
+            StoreConnection = "",
             Timeout = CallTime,
             Verbose = false,
         },
