@@ -122,7 +122,10 @@ public sealed partial class ShardPrimary
 
         bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
         bool needsLease = !(run.Appended && needsReplicas) && (run.MeansToWrite || !header.Committed);
-        ReplyWhenCommitted(new PendingReply(token, reply, run.Writes, needsReplicas, needsLease), run.Observed, now);
+
+        // Without numbers a write in vain might succeed when it is sent again under a later reign, behind batches that its client sent after it.
+        bool mayBeApplied = run.Writes || (run.MeansToWrite && header.FirstOperation == 0);
+        ReplyWhenCommitted(new PendingReply(token, reply, mayBeApplied, needsReplicas, needsLease), run.Observed, now);
         AdvanceCommitted(now);
     }
 
