@@ -2,6 +2,7 @@ using Grid.Formats.Operations;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
+using Grid.Replication.Records;
 using Grid.Replication.Sessions;
 using Grid.Tests.Replication.Rigs;
 using Xunit;
@@ -129,10 +130,10 @@ public sealed class PrimarySessionTests
         Reign(2, keepMembers: true);
         Ticket lookUp = Send(9, repeats: true, 0, Op.Set("k") with { Flags = OperationFlags.OnlyLookUp });
         Assert.True(lookUp.IsWaiting);
-        Assert.Equal(AttachAnswer.Accepted, _rig.Attach("b"));
+        CopyName member = _rig.Core.RequiredMembers().Single();
+        Assert.Equal(AttachAnswer.Accepted, _rig.Attach("b", change: request => request with { Copy = member }));
         Assert.True(lookUp.IsWaiting);
         _rig.Acknowledge("b");
-        _rig.Wait(100, "b");
         Assert.Equal(OperationStatus.Overtaken, lookUp.Done.Only.Status);
     }
 

@@ -171,8 +171,6 @@ internal sealed class SimClient
         call.Sends += call.Epoch > 0 ? 1 : 0;
         call.AcknowledgedBelow = _unordered ? 0 : session.Outstanding.Min(other => other.Number);
         call.SettledBelow = _unordered ? 0 : session.Outstanding.Min(other => other.FirstOperation);
-        if (Makes(RuntimeBug.ClientSettlesEarly) && !_unordered)
-            call.SettledBelow = call.FirstOperation;
         ClientTry attempt = new(call, call.Number, call.Epoch);
         int sends = call.Sends;
         byte[] request = call.Render();

@@ -210,7 +210,4 @@ internal enum RuntimeBug
 
     /// <summary>A client takes the answer to a try under a number that the call has no more.</summary>
     ClientTakesOldAnswers = 4096,
-
-    /// <summary>A client says that operations are settled which it may repeat.</summary>
-    ClientSettlesEarly = 8192,
 }

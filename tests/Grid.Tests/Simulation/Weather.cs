@@ -30,7 +30,7 @@ internal static class Weather
         nameof(RuntimeBug.ClientTakesOldAnswers) => plan with { CallStuck = 0.3, NemesisMs = 200 },
         nameof(PlantedBug.EvictsSilently) or nameof(PlantedBug.IgnoresSessionFloor) => Repeats(plan) with { Clients = 4, Primary = plan.Primary with { SessionsMax = 2 } },
         nameof(PlantedBug.RepeatsWithoutLookup) or nameof(PlantedBug.RepeatsBehindLaterEffects) or nameof(PlantedBug.TellsUncommittedResult)
-            or nameof(RuntimeBug.ClientRepeatsAsNew) or nameof(RuntimeBug.ClientSettlesEarly) => Repeats(plan),
+            or nameof(RuntimeBug.ClientRepeatsAsNew) => Repeats(plan),
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
         _ => plan,
     };
