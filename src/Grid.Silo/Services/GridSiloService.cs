@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
@@ -95,8 +96,8 @@ internal sealed class GridSiloService(
             return null;
         CopyDigest answer = new() { Shard = shard, Silo = host.Silo, IsPrimary = hosted.Primary is { IsDown: false } };
         ContentDigest digest = new();
-        (ShardCopy copy, ShardSnapshot? scan, long offset) = hosted.Use(copy =>
-            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied));
+        (ShardCopy copy, ShardSnapshot? scan, long offset, ulong sessions) = hosted.Use(copy =>
+            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied, copy.Sessions.Digest()));
         if (scan is null)
             return answer with { Problem = $"the copy is {copy.State}" };
         try
@@ -104,7 +105,7 @@ internal sealed class GridSiloService(
             while (hosted.Use(current => current == copy && scan.Next(digest, DigestSliceEntries, DigestSliceBytes)))
                 await Task.Yield();
             return hosted.Copy == copy
-                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString() }
+                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString(), Sessions = sessions.ToString("x16", CultureInfo.InvariantCulture) }
                 : answer with { Problem = "the copy was replaced meanwhile" };
         }
         finally

@@ -99,7 +99,7 @@ internal sealed class GridCluster : IAsyncDisposable
         {
             IGridSiloServiceClient client = ServicesOf(silo).GetRequiredService<IGridSiloServiceClient>();
             if (await client.At(silo.SiloAddress).DigestAsync(shard) is { } digest)
-                digests.Add((digest.Silo, digest.Offset, digest.Problem ?? digest.Digest));
+                digests.Add((digest.Silo, digest.Offset, digest.Problem ?? $"{digest.Digest} {digest.Sessions}"));
         }
 
         return digests;

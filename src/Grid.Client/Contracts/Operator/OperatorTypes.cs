@@ -192,6 +192,9 @@ public sealed record CopyDigest
 
     /// <summary>Why there is no digest; null when there is one.</summary>
     [Id(6)] public string? Problem { get; init; }
+
+    /// <summary>Digest of what the copy remembers of clients' operations, to answer repeated ones.</summary>
+    [Id(7)] public string Sessions { get; init; } = "";
 }
 
 /// <summary>How an export began.</summary>
