@@ -9,7 +9,12 @@ internal sealed class OrleansTransport(IGrainFactory grains) : IShardTransport, 
 {
     private IShardGrain[] _shards = [];
 
-    public ValueTask<PooledBuffer> ExecuteAsync(int shard, PooledBuffer request) => _shards[shard].ExecuteAsync(request);
+    public ValueTask<PooledBuffer> ExecuteAsync(int shard, PooledBuffer request)
+    {
+        // A silo's front passes batches on without having asked for the cluster's description before.
+        IShardGrain[] shards = _shards;
+        return ((uint)shard < (uint)shards.Length ? shards[shard] : grains.GetGrain<IShardGrain>(shard)).ExecuteAsync(request);
+    }
 
     public async ValueTask<ClusterInfo> GetAsync()
     {

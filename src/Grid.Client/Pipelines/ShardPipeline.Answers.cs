@@ -174,6 +174,13 @@ internal partial class ShardPipeline
                 batch.NeedsSend = true;
                 _epochToCome = Math.Max(_epochToCome, header.Epoch);
                 break;
+            case BatchStatus.NotPrimary when batch.Sends == 1 && _resumeAtMs == 0:
+                // The shard has just changed hands: the first try elsewhere costs no pause. Only the oldest batch is sent until it is answered.
+                batch.NeedsSend = true;
+                _trouble = new Trouble(header.Status, message, null);
+                _probing = true;
+                _resending = true;
+                break;
             case BatchStatus.EpochChanged or BatchStatus.NotPrimary or BatchStatus.Unavailable or BatchStatus.Overloaded:
                 batch.NeedsSend = true;
                 _trouble = new Trouble(header.Status, message, null);

@@ -36,6 +36,30 @@ internal sealed partial class ShardGrain
         }
     }
 
+    /// <summary>
+    /// A caller that remembers where the shard was makes an activation there, and would do so again and again: one that is in the wrong place
+    /// answers nobody, and takes itself, with the calls that wait for it, to where the shard belongs.
+    /// </summary>
+    private async Task BeginReignOrMoveOnAsync()
+    {
+        try
+        {
+            TakeoverPlan plan = (await polls.DecideAsync(_shard, ignoreLocalReign: true)).Plan;
+            if (plan.Silo.Length > 0 && plan.Silo != membership.Local)
+            {
+                LogMovesOn(_shard, plan.Silo, plan.Reason);
+                this.MigrateOnIdle();
+                return;
+            }
+        }
+        catch (Exception failure)
+        {
+            LogTakeoverFailed(failure, _shard);
+        }
+
+        BeginReign();
+    }
+
     private void BeginReign()
     {
         if (_primary is null && _beginning is null or { IsCompleted: true })
@@ -74,7 +98,7 @@ internal sealed partial class ShardGrain
             return $"Shard {_shard} is unavailable: {plan.Reason}.";
         if (plan.Silo != membership.Local)
         {
-            DeactivateOnIdle();
+            this.MigrateOnIdle();
             return $"Shard {_shard} belongs on silo {plan.Silo}: {plan.Reason}.";
         }
 
@@ -127,6 +151,9 @@ internal sealed partial class ShardGrain
         Run(static (primary, alive, now) => primary.Start(alive, now), membership.Current.Active);
         OpenInbox();
     }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the activation moves on to silo {Silo}: {Reason}")]
+    private partial void LogMovesOn(int shard, string silo, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Shard {Shard} cannot be taken over")]
     private partial void LogTakeoverFailed(Exception failure, int shard);

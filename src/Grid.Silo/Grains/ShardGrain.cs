@@ -52,7 +52,7 @@ internal sealed partial class ShardGrain(
     private MembershipVersion _membershipSeen;
 
     /// <inheritdoc/>
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         long shard = this.GetPrimaryKeyLong();
         if (shard < 0 || shard >= settings.Current.ShardCount)
@@ -62,8 +62,7 @@ internal sealed partial class ShardGrain(
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         settings.Changed += OnSettingsChanged;
-        BeginReign();
-        return Task.CompletedTask;
+        await BeginReignOrMoveOnAsync();
     }
 
     /// <inheritdoc/>
