@@ -56,6 +56,9 @@ internal sealed class GridCluster : IAsyncDisposable
                 silo.Services.AddKeyedSingleton(GridConstants.StreamProvider, faults);
             silo.AddGrid(o =>
             {
+                // Tests that say nothing of it mean the copies to stay where they are.
+                o.Rebalance = false;
+                o.DrainMs = 0;
                 configure(o);
                 o.BootstrapSilos = silos;
             });
