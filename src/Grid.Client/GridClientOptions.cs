@@ -63,8 +63,8 @@ public sealed class GridClientOptions
     /// <summary>The first pause after a shard refused or a call failed; doubles each time, with jitter. Default 10 ms; 1 ms to 10 s.</summary>
     public TimeSpan RetryDelayMin { get; set; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>The longest such pause. Default 500 ms; at least <see cref="RetryDelayMin"/>, at most 1 min.</summary>
-    public TimeSpan RetryDelayMax { get; set; } = TimeSpan.FromMilliseconds(500);
+    /// <summary>The longest such pause. Default 100 ms; at least <see cref="RetryDelayMin"/>, at most 1 min.</summary>
+    public TimeSpan RetryDelayMax { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
     /// Silence after which a batch is sent once more under its old number, which the shard applies at most once. Default

@@ -30,9 +30,9 @@ internal sealed record BundleSettings(int UnderWayMax)
 
     /// <summary>
     /// A front answers a call within half a second, be it with no reply at all; one that has been silent for this long, with calls
-    /// under way, is not trusted any more.
+    /// under way, is not trusted any more. Below <see cref="GridClientOptions.ResendAfter"/>, so that what is sent again goes another way.
     /// </summary>
-    public const int SilenceMs = 1500;
+    public const int SilenceMs = 900;
 
     /// <summary>How long replies are collected before those that are missing are given up, in milliseconds.</summary>
     public const int CollectMs = 60_000;

@@ -40,7 +40,7 @@ internal sealed class FrontTransport : IGridTransport
         _work = work;
         _clock = new MonotonicClock(time);
         _plain = new OrleansTransport(grains);
-        _bundling = new BundlingTransport(_plain);
+        _bundling = new BundlingTransport(_plain, throughOthers: true);
     }
 
     /// <summary>A silo's front, by the key that leads there.</summary>

@@ -66,7 +66,7 @@ internal partial class ShardPipeline
                 continue;
             }
 
-            long patience = (long)_settings.ResendAfterMs << Math.Min(batch.Sends - 1, 4);
+            long patience = (long)_settings.ResendAfterMs << Math.Clamp(batch.Sends - 2, 0, 4);
             if (batch.AttemptsOut > 0 && !batch.NeedsSend && now - batch.LastSentMs >= patience)
                 _resending = batch.NeedsSend = true;
         }

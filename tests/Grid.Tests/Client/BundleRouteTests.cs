@@ -118,6 +118,24 @@ public sealed class BundleRouteTests
         Assert.Equal([0, 1, 9], _plain.Shards);
     }
 
+    [Fact]
+    public void A_batch_whose_route_is_broken_goes_through_another_front_if_it_may()
+    {
+        BundleRoute broken = Route(underWayMax: 1);
+        _ = Add(broken, 0);
+        _work.RunAll();
+        _carrier.Fail(0);
+        _work.RunAll();
+        BundleRoute other = Route(underWayMax: 1);
+        BundlingTransport silo = new(_plain) { Routes = [broken, other] };
+        Assert.True(silo.ExecuteAsync(0, Request(0)).IsCompletedSuccessfully);
+        Assert.Equal([0], _plain.Shards);
+
+        BundlingTransport client = new(_plain, throughOthers: true) { Routes = [broken, other] };
+        Assert.False(client.ExecuteAsync(0, Request(0)).IsCompleted);
+        Assert.Equal([0], _plain.Shards);
+    }
+
     private BundleRoute Route(int underWayMax) =>
         new(_carrier, _plain, new BundleSettings(underWayMax), _work, new MonotonicClock(_time));
 
