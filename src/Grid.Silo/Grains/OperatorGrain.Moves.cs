@@ -37,12 +37,18 @@ internal sealed partial class OperatorGrain
         try
         {
             if (status.Primary == silo)
-                return await SettleAsync(grain, others);
+                return await SettleAsync(grain, status.Wanted, others);
             string? refused = await grain.WantAsync([.. others, silo], byOperator: true).AsTask().WaitAsync(StepTime);
             if (refused is not null || !status.InSync.Contains(silo))
                 return new MoveProgress(false, null, refused ?? PhaseOf(status, silo));
             string? problem = await grain.HandOverAsync(silo).AsTask().WaitAsync(StepTime);
-            return new MoveProgress(false, null, problem ?? "the primary was handed over");
+            if (problem is not null)
+                return new MoveProgress(false, null, problem);
+
+            // The primary that was keeps its copy only where it is needed.
+            string[] rest = others.Length >= settings.Current.Replicas ? others : [.. others, status.Primary];
+            await SettleAsync(grain, null, rest);
+            return new MoveProgress(false, null, "the primary was handed over");
         }
         catch (TimeoutException)
         {
@@ -129,11 +135,13 @@ internal sealed partial class OperatorGrain
         }
     }
 
-    private async Task<MoveProgress> SettleAsync(IShardReplicationGrain grain, string[] others)
+    /// <summary>Tells the primary where it is now which replicas to keep, unless it knows.</summary>
+    private async Task<MoveProgress> SettleAsync(IShardReplicationGrain grain, IReadOnlyList<string>? known, string[] others)
     {
-        // The primary that was keeps a copy, unless there are enough without it.
-        await grain.WantAsync([.. others.Take(settings.Current.Replicas)], byOperator: true).AsTask().WaitAsync(StepTime);
-        return new MoveProgress(true, null, "done");
+        if (known is not null)
+            return new MoveProgress(true, null, "done");
+        string? problem = await grain.WantAsync([.. others.Take(settings.Current.Replicas)], byOperator: true).AsTask().WaitAsync(StepTime);
+        return new MoveProgress(problem is null, null, problem ?? "done");
     }
 
     private string? UnknownSilo(string silo)
