@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using Orleans.Serialization;
 
 namespace Grid.Client;
@@ -52,7 +53,29 @@ public static class GridClientExtensions
             options.Configure(configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GridClientOptions>, GridClientOptionsValidator>());
         services.TryAddSingleton<IGrid>(static provider => Make(provider));
+        services.PostConfigure<GatewayOptions>(LookForGatewaysOften);
+        services.PostConfigure<ConnectionOptions>(GiveUpDeadHostsSoon);
         return services;
+    }
+
+    /// <summary>
+    /// A client that knows one gateway only, since the others came up later, stands still when that one dies until it looks for more: after 5 s, not
+    /// after Orleans' minute. What the application has set itself stays.
+    /// </summary>
+    private static void LookForGatewaysOften(GatewayOptions gateways)
+    {
+        if (gateways.GatewayListRefreshPeriod == new GatewayOptions().GatewayListRefreshPeriod)
+            gateways.GatewayListRefreshPeriod = TimeSpan.FromSeconds(5);
+    }
+
+    /// <summary>
+    /// To a host that has vanished a connection is neither made nor refused, and messages wait for it: for 2 s, in which a first packet that was lost
+    /// is sent again, not for Orleans' 5 s.
+    /// </summary>
+    private static void GiveUpDeadHostsSoon(ConnectionOptions connections)
+    {
+        if (connections.OpenConnectionTimeout == ConnectionOptions.DEFAULT_OPENCONNECTION_TIMEOUT)
+            connections.OpenConnectionTimeout = TimeSpan.FromSeconds(2);
     }
 
     private static GridClient Make(IServiceProvider provider)

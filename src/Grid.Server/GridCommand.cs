@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using Grid.Client;
 using Grid.Server.Bench;
 using Grid.Server.Bench.Sync;
+using Grid.Server.Chaos;
 using Grid.Server.Digests;
 using Grid.Server.Entries;
 using Grid.Server.Operations;
@@ -70,5 +71,6 @@ internal static class GridCommand
         DrainVerb.Create(),
         ShardVerb.Create(),
         BenchVerb.Create(),
+        ChaosVerb.Create(),
     };
 }

@@ -6,7 +6,22 @@ namespace Grid.Cluster.Tests;
 /// <summary>Waits for what nothing announces.</summary>
 internal static class Until
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    /// <summary>How long.</summary>
+    public static TimeSpan Limit { get; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Waits for a task that something else ends; one that never ends fails the test, with what was waited for.</summary>
+    public static async Task OverAsync(string what, Task task, TimeSpan? limit = null)
+    {
+        TimeSpan bound = limit ?? Limit;
+        try
+        {
+            await task.WaitAsync(bound, TestContext.Current.CancellationToken);
+        }
+        catch (TimeoutException) when (!task.IsCompleted)
+        {
+            Assert.Fail($"After {bound.TotalSeconds} s it is still not over: {what}.");
+        }
+    }
 
     public static Task TrueAsync(string what, Func<bool> condition) => TrueAsync(condition, () => $"it is still not so that {what}");
 

@@ -19,6 +19,9 @@ namespace Grid.Cluster.Tests.Replication;
 /// <summary>Silos of the grid in this process, whose records outlive them all, and which find out quickly that one is dead.</summary>
 internal sealed class GridCluster : IAsyncDisposable
 {
+    private static readonly TimeSpan StartTime = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StopTime = TimeSpan.FromMinutes(2);
+
     private readonly InProcessTestCluster _cluster;
 
     private GridCluster(InProcessTestCluster cluster, int shards, Counters counters)
@@ -76,17 +79,17 @@ internal sealed class GridCluster : IAsyncDisposable
             });
         });
         InProcessTestCluster cluster = builder.Build();
-        await cluster.DeployAsync();
+        await Until.OverAsync("the silos start", cluster.DeployAsync(), StartTime);
         return new GridCluster(cluster, options.ShardCount, counters);
     }
 
     /// <summary>Ends a silo as a crash would: no goodbyes.</summary>
-    public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
+    public Task KillAsync(InProcessSiloHandle silo) => Until.OverAsync($"silo {silo.SiloAddress} is killed", _cluster.KillSiloAsync(silo));
 
     /// <summary>Ends a silo as a host does that is told to stop.</summary>
-    public Task StopAsync(InProcessSiloHandle silo) => _cluster.StopSiloAsync(silo);
+    public Task StopAsync(InProcessSiloHandle silo) => Until.OverAsync($"silo {silo.SiloAddress} stops", _cluster.StopSiloAsync(silo));
 
-    public Task<InProcessSiloHandle> StartSiloAsync() => _cluster.StartAdditionalSiloAsync();
+    public Task<InProcessSiloHandle> StartSiloAsync() => _cluster.StartAdditionalSiloAsync().WaitAsync(StartTime, TestContext.Current.CancellationToken);
 
     public IServiceProvider ServicesOf(InProcessSiloHandle silo) => _cluster.GetSiloServiceProvider(silo.SiloAddress);
 
@@ -175,10 +178,10 @@ internal sealed class GridCluster : IAsyncDisposable
     /// <summary>Ends a replica's activation; its copy stays.</summary>
     public Task DeactivateReplicaAsync(int shard, InProcessSiloHandle silo) => _cluster.DeactivateAsync(ReplicaGrainOf(shard, silo));
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         Counters.Dispose();
-        return _cluster.DisposeAsync();
+        await _cluster.DisposeAsync().AsTask().WaitAsync(StopTime);
     }
 
     /// <summary>Of a silo's own, since the contract is not the clients'.</summary>

@@ -30,7 +30,7 @@ public sealed class SyncTroubleTests
         InProcessSiloHandle primary = cluster.PrimaryOf(0), loading = cluster.ReplicasOf(0)[0];
         Task inMidSync = faults.Trap(streams, lost, GridStreamFaultKind.Drop, key: loading.SiloAddress.ToParsableString(), times: 1000);
         await cluster.DropReplicaAsync(0, loading);
-        await inMidSync;
+        await Until.OverAsync("an item of the sync is lost", inMidSync);
         await cluster.KillAsync(primary);
         faults.Stop();
 
@@ -51,7 +51,7 @@ public sealed class SyncTroubleTests
         long rounds = cluster.Counters.Rounds, completed = cluster.Counters.Syncs("full", "completed");
         Task inMidSync = faults.Trap(GridConstants.SnapshotStreams, LinkItemKind.SnapshotEnd, GridStreamFaultKind.Drop, key: dying.SiloAddress.ToParsableString(), times: 1000);
         await Task.WhenAll(cluster.DropReplicaAsync(0, dying), cluster.DropReplicaAsync(0, surviving));
-        await inMidSync;
+        await Until.OverAsync("an item of the sync is lost", inMidSync);
         await cluster.KillAsync(dying);
 
         await cluster.UntilWholeAsync(copies: 2);

@@ -8,6 +8,8 @@ namespace Grid.Cluster.Tests.Server;
 /// <summary>A redis-server of the test's own, and the little of its protocol that the test speaks.</summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
+    private const int ReplyTimeMs = 20_000;
+
     private readonly ChildProcess _process;
     private readonly int _port;
     private TcpClient? _client;
@@ -64,7 +66,7 @@ internal sealed class RedisServer : IAsyncDisposable
         try
         {
             _client?.Dispose();
-            _client = new TcpClient("127.0.0.1", _port);
+            _client = new TcpClient("127.0.0.1", _port) { ReceiveTimeout = ReplyTimeMs, SendTimeout = ReplyTimeMs };
             _stream = new BufferedStream(_client.GetStream(), 64 << 10);
             return Call("PING") is "PONG";
         }

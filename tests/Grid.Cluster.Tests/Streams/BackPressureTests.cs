@@ -21,7 +21,7 @@ public class BackPressureTests
 
         var items = new List<PooledBuffer>();
         Task last = Task.CompletedTask;
-        while (last.IsCompleted && items.Count < 100)
+        while (last.IsCompletedSuccessfully && items.Count < 100)
         {
             items.Add(Payload.Make(items.Count, ItemBytes));
             last = stream.OnNextAsync(items[^1]);
@@ -35,7 +35,7 @@ public class BackPressureTests
         Assert.False(last.IsCompleted);
 
         gate.SetResult();
-        await last;
+        await Until.OverAsync("the producer is let go", last);
         Assert.Equal(Enumerable.Range(0, 10).Select(i => (long)i), (await sink.TakeAsync(10)).Select(a => a.Number));
         await Until.TrueAsync("all buffers are returned", () => items.TrueForAll(Payload.IsReturned));
         GridStreamStatistics after = cluster.ControlOf(0).FindStatistics(StreamCluster.IdOf("held"))!;
@@ -51,7 +51,7 @@ public class BackPressureTests
         await cluster.PlaceSinkAsync("slow", 1);
         IAsyncStream<PooledBuffer> slow = cluster.StreamFrom(0, "slow");
         Task held = Task.CompletedTask;
-        for (int i = 0; held.IsCompleted; i++)
+        for (int i = 0; held.IsCompletedSuccessfully && i < 100; i++)
             held = slow.OnNextAsync(Payload.Make(i, ItemBytes));
 
         for (int s = 0; s < 6; s++)
@@ -66,7 +66,7 @@ public class BackPressureTests
         Assert.False(held.IsCompleted);
         Assert.Equal(0, Sink.Of("slow").Waiting);
         gate.SetResult();
-        await held;
+        await Until.OverAsync("the producer is let go", held);
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public class BackPressureTests
         Assert.Equal(GridStreamFailureReason.Full, refused.Reason);
         Assert.True(Payload.IsReturned(items[4]));
         gate.SetResult();
-        await Task.WhenAll(tasks[..4]);
+        await Until.OverAsync("the others are taken", Task.WhenAll(tasks[..4]));
         Assert.Equal([0L, 1, 2, 3], (await Sink.Of("careless").TakeAsync(4)).Select(a => a.Number));
     }
 }

@@ -210,7 +210,7 @@ public class FailureTests
             await cluster.PlaceSinkAsync("stopping", 0);
             Task held = cluster.StreamFrom(1, "stopping").OnNextAsync(Payload.Make(0, 2000));
             Task stop = cluster.StopAsync(cluster.Silos[1]);
-            Assert.Equal(GridStreamFailureReason.Stopped, (await Assert.ThrowsAsync<GridStreamException>(() => held)).Reason);
+            Assert.Equal(GridStreamFailureReason.Stopped, (await Assert.ThrowsAsync<GridStreamException>(() => held.WaitAsync(Until.Limit, TestContext.Current.CancellationToken))).Reason);
             gate.SetResult();
             await stop;
         }

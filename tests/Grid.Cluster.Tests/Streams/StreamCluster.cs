@@ -14,6 +14,8 @@ internal sealed class StreamCluster : IAsyncDisposable
 {
     public const string Provider = "grid";
 
+    private static readonly TimeSpan StopTime = TimeSpan.FromMinutes(2);
+
     private readonly InProcessTestCluster _cluster;
 
     private StreamCluster(InProcessTestCluster cluster) => _cluster = cluster;
@@ -43,7 +45,7 @@ internal sealed class StreamCluster : IAsyncDisposable
                 silo.Services.AddKeyedSingleton(Provider, faults);
         });
         InProcessTestCluster cluster = builder.Build();
-        await cluster.DeployAsync();
+        await Until.OverAsync("the silos start", cluster.DeployAsync(), TimeSpan.FromMinutes(1));
         return new StreamCluster(cluster);
     }
 
@@ -82,10 +84,10 @@ internal sealed class StreamCluster : IAsyncDisposable
 
     public Task DeactivateSinkAsync(string key) => _cluster.DeactivateAsync(GetGrain<ISinkGrain>(key));
 
-    public Task StopAsync(InProcessSiloHandle silo) => _cluster.StopSiloAsync(silo);
+    public Task StopAsync(InProcessSiloHandle silo) => Until.OverAsync($"silo {silo.SiloAddress} is stopped", _cluster.StopSiloAsync(silo), StopTime);
 
     /// <summary>Ends a silo as a crash would: no goodbyes.</summary>
-    public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
+    public Task KillAsync(InProcessSiloHandle silo) => Until.OverAsync($"silo {silo.SiloAddress} is killed", _cluster.KillSiloAsync(silo));
 
-    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+    public ValueTask DisposeAsync() => new(_cluster.DisposeAsync().AsTask().WaitAsync(StopTime));
 }

@@ -1,0 +1,46 @@
+using Grid.Client;
+
+namespace Grid.Server.Chaos;
+
+/// <summary>What a run of chaos does.</summary>
+internal sealed record ChaosOptions
+{
+    /// <summary>Silo processes.</summary>
+    public int Silos { get; init; } = 5;
+
+    /// <summary>Shards of the cluster.</summary>
+    public int Shards { get; init; } = 32;
+
+    /// <summary>For how long faults go on.</summary>
+    public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Where everything at random comes from.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Whether faults overlap.</summary>
+    public bool Overlap { get; init; }
+
+    /// <summary>The faults to choose from.</summary>
+    public IReadOnlyList<Faults.FaultKind> Faults { get; init; } = [];
+
+    /// <summary>Clients, each with connections of its own.</summary>
+    public int Clients { get; init; } = 3;
+
+    /// <summary>Calls that each client has under way.</summary>
+    public int Outstanding { get; init; } = 16;
+
+    /// <summary>Calls per second of all clients.</summary>
+    public int Rate { get; init; } = 1500;
+
+    /// <summary>Keys.</summary>
+    public int Keys { get; init; } = 150;
+
+    /// <summary>What writes ask for.</summary>
+    public Durability Durability { get; init; } = Durability.Replicated;
+
+    /// <summary>Further keys of the silos' configuration.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>Gets the logs, and the history of a key that is wrong.</summary>
+    public required string Folder { get; init; }
+}
