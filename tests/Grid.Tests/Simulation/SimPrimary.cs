@@ -86,14 +86,14 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
     /// <summary>Somebody who plans says where the replicas are to be.</summary>
     public void Want(string[] silos) => Turn(() => Core.Want(silos, Now));
 
-    public void Execute(ClientCall call, byte[] blob)
+    public void Execute(ClientTry attempt, byte[] blob)
     {
         PooledBuffer request = PooledBuffer.Rent(blob.Length);
         request.Write(blob);
         Turn(() =>
         {
-            _oracle.BeforeExecute(this, call);
-            Core.Execute(call, request, Now);
+            _oracle.BeforeExecute(this, attempt);
+            Core.Execute(attempt, request, Now);
         });
         request.Release();
     }

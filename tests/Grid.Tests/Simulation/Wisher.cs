@@ -33,12 +33,13 @@ internal sealed class Wisher(World world)
             return;
         string[] wanted = [.. Enumerable.Range(0, _random.Between(0, Math.Min(others.Length, world.Plan.Primary.Replicas + 1))).Select(_ => _random.Pick(others)).Distinct()];
         CopyName[] before = [.. primary.Core.Record.InSync];
+        bool isSettled = primary.Core.ProposedRecord is null;
         world.Count("Wish");
         world.Note($"{primary.Silo.Name} is told to have replicas on {string.Join(" ", wanted)}; in sync are {string.Join(" ", before)}");
         primary.Want(wanted);
 
         // The word alone never costs a copy without which there would be too few.
-        if (primary.Core.ProposedRecord is { } proposed && proposed.InSync.Length < Math.Min(before.Length, world.Plan.Primary.Replicas + 1) && before.All(copy => primary.Silo.Alive.Contains(copy.Silo)) && IsShrunkByWish(primary, proposed))
+        if (isSettled && primary.Core.ProposedRecord is { } proposed && proposed.InSync.Length < Math.Min(before.Length, world.Plan.Primary.Replicas + 1) && before.All(copy => primary.Silo.Alive.Contains(copy.Silo)) && IsShrunkByWish(primary, proposed))
             throw world.Violation($"{primary.Silo.Name} goes from {string.Join(" ", before)} to {proposed} because replicas are wanted on {string.Join(" ", wanted)}.");
     }
 
