@@ -1,3 +1,5 @@
+using Grid.Replication.Primary;
+
 namespace Grid.Replication.Layout;
 
 /// <summary>Which silo has a copy of which shard, while a layout is being made. Silos go by their place in the list.</summary>
@@ -5,6 +7,7 @@ internal sealed class LayoutGrid
 {
     private readonly bool[,] _has;
     private readonly bool[,] _had;
+    private readonly ulong[,] _taste;
     private readonly int[] _load;
     private readonly int[] _zoneOf;
     private readonly int[,] _inZone;
@@ -17,6 +20,13 @@ internal sealed class LayoutGrid
         Silos = silos;
         _has = new bool[silos.Count, shards];
         _had = new bool[silos.Count, shards];
+        _taste = new ulong[silos.Count, shards];
+        for (int silo = 0; silo < silos.Count; silo++)
+        {
+            for (int shard = 0; shard < shards; shard++)
+                _taste[silo, shard] = ReplicaPlacement.Weight(shard, silos[silo].Silo);
+        }
+
         _load = new int[silos.Count];
         _copies = new int[shards];
         string[] zones = [.. silos.Select(silo => silo.EffectiveZone).Distinct()];
@@ -36,6 +46,9 @@ internal sealed class LayoutGrid
 
     /// <summary>True when the silo had the copy to begin with.</summary>
     public bool Had(int silo, int shard) => _had[silo, shard];
+
+    /// <summary>How much a shard likes a silo, for no reason but that shards differ in it.</summary>
+    public ulong Taste(int silo, int shard) => _taste[silo, shard];
 
     public int CountOf(int shard) => _copies[shard];
 
@@ -57,12 +70,13 @@ internal sealed class LayoutGrid
 
     /// <summary>
     /// The shard whose copy the one silo can best give to the other; -1 when there is none. Two copies of a shard are not brought into one
-    /// zone while there is another; what was moved before is moved again before anything else, since that costs nothing.
+    /// zone while there is another; what was moved before is moved again before anything else, since that costs nothing. Among those that are as good,
+    /// dice that everybody throws alike: the shards of one silo must not all have their other copies on the same one, which would get all of them when it dies.
     /// </summary>
     public int CanGive(int from, int to)
     {
         int best = -1;
-        int bestWorth = -1;
+        (int, ulong) bestWorth = default;
         for (int shard = 0; shard < Shards; shard++)
         {
             if (!_has[from, shard] || _has[to, shard])
@@ -70,8 +84,8 @@ internal sealed class LayoutGrid
             bool sameZone = _zoneOf[from] == _zoneOf[to];
             if (!sameZone && _inZone[_zoneOf[to], shard] > _inZone[_zoneOf[from], shard] - 1)
                 continue;
-            int worth = (_had[from, shard] ? 0 : 2) + (_had[to, shard] ? 1 : 0);
-            if (worth > bestWorth)
+            (int, ulong) worth = ((_had[from, shard] ? 0 : 2) + (_had[to, shard] ? 1 : 0), _taste[to, shard]);
+            if (best < 0 || worth.CompareTo(bestWorth) > 0)
                 (best, bestWorth) = (shard, worth);
         }
 

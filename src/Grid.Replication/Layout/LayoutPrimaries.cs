@@ -41,9 +41,7 @@ internal sealed class LayoutPrimaries
         {
             if (_primary[shard] != from || !_copies.Has(to, shard))
                 continue;
-            if (_copies.Had(to, shard))
-                return shard;
-            if (best < 0)
+            if (best < 0 || (_copies.Had(to, shard), _copies.Taste(to, shard)).CompareTo((_copies.Had(to, best), _copies.Taste(to, best))) > 0)
                 best = shard;
         }
 

@@ -47,6 +47,9 @@ public sealed record LossPlan(string? Obstacle, IReadOnlyList<CopyName> Lost, Po
                 return $"silo {member.Silo} has an in-sync copy, which can take over";
         }
 
+        string? silent = alive.Order(StringComparer.Ordinal).FirstOrDefault(silo => !answers.ContainsKey(silo));
+        if (silent is not null)
+            return $"silo {silent} does not answer and is not declared dead yet: it may have the best copy that has survived";
         PolledCopy reigning = polled.FirstOrDefault(copy => copy.Reigns);
         return reigning.Reigns ? $"a primary reigns on {reigning.Name}" : null;
     }

@@ -109,7 +109,8 @@ internal sealed class GridSiloService(
 
     public ValueTask<CopyPoll> MakeEmptyCopyAsync(int shard, long epochSeen)
     {
-        if (host.Find(shard) is { } there && (there.Primary is { IsDown: false } || !host.Drop(there)))
+        // A whole copy is never thrown away for an empty one, whoever asks.
+        if (host.Find(shard) is { } there && (there.Primary is { IsDown: false } || there.Copy.State == CopyState.Complete || !host.Drop(there)))
             return default;
         HostedCopy made = host.GetOrCreate(shard);
         bool free = made.Use(copy =>

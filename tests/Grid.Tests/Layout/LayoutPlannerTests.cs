@@ -120,6 +120,18 @@ public sealed class LayoutPlannerTests
     }
 
     [Fact]
+    public void A_silos_shards_have_their_other_copies_on_all_others()
+    {
+        LayoutSilo[] silos = [.. Enumerable.Range(0, 4).Select(i => new LayoutSilo($"s{i}", "", 100, false))];
+        ShardPlaces[] plan = LayoutPlanner.Plan([.. Enumerable.Range(0, 96).Select(_ => new ShardPlaces("s0", ["s0"]))], 1, silos);
+        foreach (LayoutSilo silo in silos)
+        {
+            int[] partners = [.. silos.Where(other => other != silo).Select(other => plan.Count(shard => shard.Primary == silo.Silo && shard.Copies.Contains(other.Silo)))];
+            Assert.True(partners.Max() <= 16, $"{silo.Silo}: {string.Join(", ", partners)} of 24");
+        }
+    }
+
+    [Fact]
     public void Weights_are_shares()
     {
         LayoutSilo[] silos = [new("big", "", 300, false), new("small", "", 100, false), new("medium", "", 200, false)];

@@ -18,7 +18,7 @@ public sealed class LossPlanTests
     [Fact]
     public void The_best_whole_copy_goes_on_in_an_epoch_above_all_that_were_seen()
     {
-        LossPlan plan = Decide(["c", "d"], Copy(C, 3, 50, epochSeen: 9), Copy(D, 3, 40), new PolledCopy(new CopyName("e", Guid.NewGuid()), CopyState.Loading, new LogPosition(4, 90), 4, Reigns: false));
+        LossPlan plan = Decide(["c", "d", "e"], Copy(C, 3, 50, epochSeen: 9), Copy(D, 3, 40), new PolledCopy(new CopyName("e", Guid.NewGuid()), CopyState.Loading, new LogPosition(4, 90), 4, Reigns: false));
         Assert.Null(plan.Obstacle);
         Assert.Equal((C, 10L), (plan.Best!.Value.Name, plan.Epoch));
         Assert.Equal([A, B], plan.Lost);
@@ -37,6 +37,7 @@ public sealed class LossPlanTests
     public void As_long_as_an_in_sync_copy_may_come_back_the_loss_is_not_accepted()
     {
         Assert.Contains("not declared dead", LossPlan.Decide(Record, Answers(Copy(C, 4, 1)), ["a", "c"]).Obstacle);
+        Assert.Contains("may have the best copy", LossPlan.Decide(Record, Answers(Copy(C, 4, 1)), ["c", "d"]).Obstacle);
         Assert.Contains("can take over", Decide(["b", "c"], Copy(B, 4, 10), Copy(C, 4, 1)).Obstacle);
         Assert.Contains("reigns", Decide(["c"], Copy(C, 4, 1) with { Reigns = true }).Obstacle);
         Assert.Contains("never had", LossPlan.Decide(ShardRecord.Fresh(0, Guid.NewGuid(), Guid.NewGuid()), Answers(), ["a"]).Obstacle);
