@@ -59,6 +59,8 @@ public static class GridSiloExtensions
         services.AddSingleton<DevelopmentTable>();
         services.AddSingleton<ShardPolls>();
         services.AddSingleton<ShardKeeper>();
+        services.AddSingleton<DeathWatch>();
+        DeathWatch.AddTo(services);
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
         services.AddGrainService<GridSiloService>();
         services.AddSingleton<IGridSiloServiceClient, GridSiloServiceClient>();
@@ -104,8 +106,13 @@ public static class GridSiloExtensions
 
     /// <summary>
     /// What the grid needs of Orleans: a grain directory that survives the loss of a silo without destroying grains on
-    /// others (its waiting time is 0, since epochs fence, not the directory), quick detection of dead and frozen silos.
+    /// others (its waiting time is 0, since epochs fence, not the directory), quick detection of frozen and cut-off silos (dead
+    /// ones are noticed by <see cref="DeathWatch"/>).
     /// </summary>
+    /// <remarks>
+    /// A probe is missed after a second and two are needed, of two silos: a starved machine or a long collection stops a process for some hundred
+    /// milliseconds, seldom for a second, and a silo that is declared dead in error loses its copies.
+    /// </remarks>
     private static void ConfigureForGrid(this ISiloBuilder builder)
     {
 #pragma warning disable ORLEANSEXP003 // The distributed grain directory is marked experimental; with the default one a silo's death destroys grains on healthy silos.

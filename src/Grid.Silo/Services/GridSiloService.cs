@@ -73,6 +73,8 @@ internal sealed class GridSiloService(
             hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty)) ?? default;
     }
 
+    public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo));
+
     public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));
 
     public ValueTask<SiloCopies> GetCopiesAsync()
