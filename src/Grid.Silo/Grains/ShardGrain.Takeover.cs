@@ -42,10 +42,11 @@ internal sealed partial class ShardGrain
     /// </summary>
     private async Task BeginReignOrMoveOnAsync()
     {
+        (TakeoverPlan Plan, StoredRecord Stored)? decided = null;
         try
         {
-            TakeoverPlan plan = (await polls.DecideAsync(_shard, ignoreLocalReign: true)).Plan;
-            if (plan.Silo.Length > 0 && plan.Silo != membership.Local)
+            decided = await polls.DecideAsync(_shard, ignoreLocalReign: true);
+            if (decided.Value.Plan is { Silo.Length: > 0 } plan && plan.Silo != membership.Local)
             {
                 LogMovesOn(_shard, plan.Silo, plan.Reason);
                 this.MigrateOnIdle();
@@ -57,13 +58,13 @@ internal sealed partial class ShardGrain
             LogTakeoverFailed(failure, _shard);
         }
 
-        BeginReign();
+        BeginReign(decided);
     }
 
-    private void BeginReign()
+    private void BeginReign((TakeoverPlan Plan, StoredRecord Stored)? decided = null)
     {
         if (_primary is null && _beginning is null or { IsCompleted: true })
-            _beginning = BeginReignAsync();
+            _beginning = BeginReignAsync(decided);
     }
 
     private void BeginReignAgainWhenDue()
@@ -72,12 +73,12 @@ internal sealed partial class ShardGrain
             BeginReign();
     }
 
-    private async Task<string?> BeginReignAsync()
+    private async Task<string?> BeginReignAsync((TakeoverPlan Plan, StoredRecord Stored)? decided)
     {
         string? problem;
         try
         {
-            problem = await TryTakeOverAsync();
+            problem = await TryTakeOverAsync(decided ?? await polls.DecideAsync(_shard, ignoreLocalReign: true));
         }
         catch (Exception failure)
         {
@@ -90,9 +91,9 @@ internal sealed partial class ShardGrain
         return problem;
     }
 
-    private async Task<string?> TryTakeOverAsync()
+    private async Task<string?> TryTakeOverAsync((TakeoverPlan Plan, StoredRecord Stored) decided)
     {
-        (TakeoverPlan plan, StoredRecord stored) = await polls.DecideAsync(_shard, ignoreLocalReign: true);
+        (TakeoverPlan plan, StoredRecord stored) = decided;
         _unavailable = plan.Verdict == TakeoverVerdict.Unavailable;
         if (_unavailable)
             return $"Shard {_shard} is unavailable: {plan.Reason}.";
