@@ -52,6 +52,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
         ClusterStatus before = await observer.TryGetStatusAsync() ?? throw new CommandException(ExitCode.Failed, "nobody answers with a status");
         string address = before.Silos.Single(known => known.Name == ChaosCluster.NameOf(silo) && known.State == "Active").Address;
         ChaosProcess process = cluster.Silo(silo)!;
+        await observer.NoteGoneAsync(ChaosCluster.NameOf(silo));
         cluster.Mark(string.Create(CultureInfo.InvariantCulture, $"{kind} silo-{silo} {address}"));
         long fault = clock.NowUs;
         switch (kind)
