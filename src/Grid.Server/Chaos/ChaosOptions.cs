@@ -36,6 +36,12 @@ internal sealed record ChaosOptions
     /// <summary>Calls per second of all clients.</summary>
     public int Rate { get; init; } = 1500;
 
+    /// <summary>Writes per second beside them that are only checked for what was acknowledged, not kept; 0 for none.</summary>
+    public int Flood { get; init; }
+
+    /// <summary>Faults after which a round ends before its time; 0 for no bound.</summary>
+    public int FaultsMax { get; init; }
+
     /// <summary>Keys.</summary>
     public int Keys { get; init; } = 150;
 

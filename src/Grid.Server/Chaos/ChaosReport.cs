@@ -26,6 +26,15 @@ internal sealed record ChaosReport
     /// <summary>Keys whose histories were too much to check.</summary>
     public int GaveUp { get; init; }
 
+    /// <summary>Writes beside the histories that were acknowledged, and looked for.</summary>
+    public long FloodWrites { get; init; }
+
+    /// <summary>Calls beside the histories that failed, or whose outcome is not known.</summary>
+    public long FloodFailed { get; init; }
+
+    /// <summary>What was read beside the histories and cannot be: an acknowledged write was lost.</summary>
+    public IReadOnlyList<string> FloodWrong { get; init; } = [];
+
     /// <summary>Shards whose copies differ in the end.</summary>
     public int Differing { get; init; }
 
@@ -42,7 +51,7 @@ internal sealed record ChaosReport
     public string? Evidence { get; init; }
 
     /// <summary>True if everything is as promised.</summary>
-    public bool IsGood => Violated == 0 && GaveUp == 0 && Differing == 0 && Problem is null;
+    public bool IsGood => Violated == 0 && GaveUp == 0 && Differing == 0 && FloodWrong.Count == 0 && Problem is null;
 
     /// <summary>Counts outcomes.</summary>
     public static IReadOnlyDictionary<string, int> Count(History history) => history.Operations

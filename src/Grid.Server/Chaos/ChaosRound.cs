@@ -25,6 +25,10 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
 
     private string Keyspace => string.Create(CultureInfo.InvariantCulture, $"chaos-{number}");
 
+    private string FloodKeyspace => string.Create(CultureInfo.InvariantCulture, $"flood-{number}");
+
+    private bool IsOver(HistoryClock clock) => clock.NowUs >= options.Time.TotalMicroseconds || (options.FaultsMax > 0 && _faults.Count >= options.FaultsMax);
+
     /// <summary>Runs it.</summary>
     public async Task<ChaosReport> RunAsync(CancellationToken cancellation)
     {
@@ -33,25 +37,31 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             return Failed($"before the first fault: {problem}");
         HistoryClock clock = new();
         await using MixedLoad load = new(clients, Keyspace, options, clock, Seed);
+        await using WriteFlood? flood = options.Flood > 0 ? new WriteFlood(clients, FloodKeyspace, options.Flood, options.Durability) : null;
         await Task.Delay(Calm, cancellation);
         problem = options.Overlap ? await OverlapAsync(clock, cancellation) : await OneByOneAsync(clock, cancellation);
         problem ??= options.Overlap ? await SettleAsync(cancellation) : null;
         await Task.Delay(Calm, cancellation);
         await load.StopAsync();
+        if (flood is not null)
+            await flood.StopAsync();
         ClusterStatus? status = await observer.TryGetStatusAsync();
         int unavailable = status?.Shards.Count(static shard => shard.Primary is null) ?? 0;
         IReadOnlyList<HistoryOperation> last = await load.ReadAllAsync(clients[0], Keyspace, options.Keys);
         if (unavailable == 0 && last.Count(static read => read.Outcome == HistoryOutcome.Refused) is > 0 and int refused)
             problem ??= $"{refused} keys cannot be read though every shard has a primary";
+        if (flood is not null)
+            await flood.ReadAllAsync(clients[0], FloodKeyspace);
+        int differing = unavailable == 0 ? await CountDifferingAsync(cancellation) : 0;
         progress($"round {number}: checking {load.Count:N0} calls");
-        return Check(load, problem, unavailable, unavailable == 0 ? await CountDifferingAsync(cancellation) : 0);
+        return Check(load, flood, problem, unavailable, differing);
     }
 
     /// <summary>The next fault comes when the cluster is whole again after the one before.</summary>
     private async Task<string?> OneByOneAsync(HistoryClock clock, CancellationToken cancellation)
     {
         FaultPlan plan = new(Seed, cluster.Count, options.Faults);
-        while (clock.NowUs < options.Time.TotalMicroseconds)
+        while (!IsOver(clock))
         {
             Fault fault = plan.Next();
             progress($"round {number}, {clock.NowUs / 1e6:0.0} s: {fault}");
@@ -72,7 +82,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     {
         FaultPlan plan = new(Seed, cluster.Count, options.Faults);
         List<Task> underWay = [];
-        while (clock.NowUs < options.Time.TotalMicroseconds)
+        while (!IsOver(clock))
         {
             Fault fault = plan.Next();
             if (CostsData(fault) && !await MayLoseAsync(fault.Silos[0]))
@@ -152,7 +162,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
         return differing;
     }
 
-    private ChaosReport Check(MixedLoad load, string? problem, int unavailable, int differing)
+    private ChaosReport Check(MixedLoad load, WriteFlood? flood, string? problem, int unavailable, int differing)
     {
         History history = load.History();
         IReadOnlyList<KeyVerdict> verdicts = LinearizabilityChecker.Check(history);
@@ -166,6 +176,9 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             Keys = verdicts.Count,
             Violated = bad.Count(static verdict => verdict.Verdict == LinearizabilityVerdict.Violated),
             GaveUp = bad.Count(static verdict => verdict.Verdict == LinearizabilityVerdict.GaveUp),
+            FloodWrites = flood?.Writes ?? 0,
+            FloodFailed = flood?.Failed ?? 0,
+            FloodWrong = flood?.Wrong ?? [],
             Differing = differing,
             Unavailable = unavailable,
             Unexpected = load.Unexpected,

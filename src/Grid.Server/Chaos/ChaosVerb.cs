@@ -27,13 +27,15 @@ internal static class ChaosVerb
         Option<int> shards = new("--shards") { Description = "Shards of the cluster.", DefaultValueFactory = _ => defaults.Shards };
         Option<int> keys = new("--keys") { Description = "Keys that the clients contend for.", DefaultValueFactory = _ => defaults.Keys };
         Option<int> rate = new("--rate") { Description = "Calls per second.", DefaultValueFactory = _ => defaults.Rate };
+        Option<int> flood = new("--flood") { Description = "Writes per second beside the histories, checked only for what was acknowledged.", DefaultValueFactory = _ => defaults.Flood };
+        Option<int> faultsMax = new("--count") { Description = "Faults after which a round ends before its time; 0 for no bound.", DefaultValueFactory = _ => defaults.FaultsMax };
         Option<string[]> set = new("--set") { Description = "A key of the silos' configuration.", HelpName = "SECTION:KEY=VALUE" };
         Option<string?> logs = new("--logs") { Description = "A folder for logs and evidence. Default: a temporary one, which is kept if anything is wrong.", HelpName = "FOLDER" };
         Option<bool> json = new("--json") { Description = "Answer as JSON." };
         Option<string?> within = WithinOption();
         Command chaos = new("chaos", "Kills, freezes and cuts off silos of a cluster of its own under load, and checks what the clients were told. Exit code 0 if all is as promised, 4 if not.")
         {
-            seconds, rounds, seed, overlap, faults, durability, shards, keys, rate, set, logs, json, within, Measure.MeasureVerb.Create(),
+            seconds, rounds, seed, overlap, faults, durability, shards, keys, rate, flood, faultsMax, set, logs, json, within, Measure.MeasureVerb.Create(),
         };
         chaos.SetAction((parsed, cancellation) => RunWithinNetworkAsync(parsed.GetValue(within), defaults.Silos, (network, token) =>
         {
@@ -49,6 +51,8 @@ internal static class ChaosVerb
                 Shards = parsed.GetValue(shards),
                 Keys = parsed.GetValue(keys),
                 Rate = parsed.GetValue(rate),
+                Flood = parsed.GetValue(flood),
+                FaultsMax = parsed.GetValue(faultsMax),
                 Settings = parsed.GetValue(set) ?? [],
                 Folder = folder is null ? Directory.CreateTempSubdirectory("grid-chaos-").FullName : Directory.CreateDirectory(folder).FullName,
             };
