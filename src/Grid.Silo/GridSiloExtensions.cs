@@ -125,6 +125,10 @@ public static class GridSiloExtensions
             membership.MinProbeTimeout = TimeSpan.FromSeconds(1);
             membership.MaxProbeTimeout = TimeSpan.FromSeconds(1);
             membership.NumMissedProbesLimit = 2;
+
+            // A silo that was declared dead while it was cut off hears nothing of it but from the table: it looks there every 5 s, not every minute,
+            // in which its clients would be served by nobody.
+            membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
         });
     }
 }

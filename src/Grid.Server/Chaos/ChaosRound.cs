@@ -16,6 +16,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     private static readonly TimeSpan WholeTime = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan DigestTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan HearTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Calm = TimeSpan.FromSeconds(1);
 
     private readonly List<string> _faults = [];
@@ -68,6 +69,10 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             await _runner.CarryOutAsync(fault, cancellation);
             await _runner.MendAsync(fault);
             long mended = Stopwatch.GetTimestamp();
+
+            // One that has been away answers from what it knew before, until it has heard what happened.
+            if (fault.Kind is not (FaultKind.Kill or FaultKind.Restart or FaultKind.Stop) && fault.Time > Calm)
+                await Task.Delay(HearTime, cancellation);
             string? missing = await UntilWholeAsync(cancellation);
             _faults.Add(string.Create(CultureInfo.InvariantCulture, $"{fault}, whole after {Stopwatch.GetElapsedTime(mended).TotalMilliseconds:0} ms"));
             if (missing is not null)
