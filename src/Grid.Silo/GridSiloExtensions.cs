@@ -23,6 +23,8 @@ namespace Grid.Silo;
 /// <summary>Makes an Orleans silo a silo of the grid.</summary>
 public static class GridSiloExtensions
 {
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(800);
+
     /// <summary>
     /// Adds the grid to a silo: shards and replicas, the stream provider that carries replication, and <c>IGrid</c> for
     /// the application's own grains and services. Clustering and a grain storage named
@@ -110,7 +112,7 @@ public static class GridSiloExtensions
     /// ones are noticed by <see cref="DeathWatch"/>).
     /// </summary>
     /// <remarks>
-    /// A probe is missed after a second and two are needed, of two silos: a starved machine or a long collection stops a process for some hundred
+    /// A probe is missed after 0.8 s and two are needed, of two silos: a starved machine or a long collection stops a process for some hundred
     /// milliseconds, seldom for a second, and a silo that is declared dead in error loses its copies.
     /// </remarks>
     private static void ConfigureForGrid(this ISiloBuilder builder)
@@ -121,9 +123,9 @@ public static class GridSiloExtensions
         builder.Services.Configure<GrainDirectoryOptions>(static directory => directory.RangeLeaseDuration = TimeSpan.Zero);
         builder.Services.Configure<ClusterMembershipOptions>(static membership =>
         {
-            membership.ProbeTimeout = TimeSpan.FromSeconds(1);
-            membership.MinProbeTimeout = TimeSpan.FromSeconds(1);
-            membership.MaxProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.ProbeTimeout = ProbeTimeout;
+            membership.MinProbeTimeout = ProbeTimeout;
+            membership.MaxProbeTimeout = ProbeTimeout;
             membership.NumMissedProbesLimit = 2;
 
             // A silo that was declared dead while it was cut off hears nothing of it but from the table: it looks there every 5 s, not every minute,

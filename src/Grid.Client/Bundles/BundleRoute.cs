@@ -15,11 +15,11 @@ namespace Grid.Client.Bundles;
 /// rest is collected, beside the bundles that go on meanwhile.
 /// </para>
 /// <para>
-/// A route that faults or falls silent is broken for good: what waits in it goes by plain grain calls, what is under way ends with
+/// A route that faults or falls silent is broken for good: what waits in it goes elsewhere, what is under way ends with
 /// the fault, or is sent again by its pipeline; whoever made the route makes another when the silo answers again.
 /// </para>
 /// </remarks>
-internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain, BundleSettings settings, IWorkQueue work, MonotonicClock clock) : IThreadPoolWorkItem
+internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport elsewhere, BundleSettings settings, IWorkQueue work, MonotonicClock clock) : IThreadPoolWorkItem
 {
     private readonly Lock _gate = new();
     private readonly Queue<BundledBatch> _queue = new();
@@ -256,18 +256,18 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
     /// <summary>Takes a batch out: whoever gets it ends it, the reply or the one that gives the route up.</summary>
     private static BundledBatch? Claim(BundledBatch?[] batches, int place) => Interlocked.Exchange(ref batches[place], null);
 
-    /// <summary>Ends the route: what was not sent yet goes by plain calls.</summary>
+    /// <summary>Ends the route: what was not sent yet goes elsewhere.</summary>
     private void BreakLocked()
     {
         if (_broken)
             return;
         Volatile.Write(ref _broken, true);
         if (_queue.Count > 0)
-            work.Queue(new Diversion(plain, [.. _queue]));
+            work.Queue(new Diversion(elsewhere, [.. _queue]));
         _queue.Clear();
     }
 
-    private sealed class Diversion(IShardTransport plain, BundledBatch[] batches) : IThreadPoolWorkItem
+    private sealed class Diversion(IShardTransport elsewhere, BundledBatch[] batches) : IThreadPoolWorkItem
     {
         public void Execute()
         {
@@ -280,7 +280,7 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
             PooledBuffer reply;
             try
             {
-                reply = await plain.ExecuteAsync(batch.Shard, batch.Request).ConfigureAwait(false);
+                reply = await elsewhere.ExecuteAsync(batch.Shard, batch.Request).ConfigureAwait(false);
             }
             catch (Exception fault)
             {

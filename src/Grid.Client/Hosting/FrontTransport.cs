@@ -146,8 +146,9 @@ internal sealed class FrontTransport : IGridTransport
         }
     }
 
+    /// <summary>What waits in a route that breaks goes through another front: of a plain call that a gateway forwarded to a silo that then died nothing is heard.</summary>
     private BundleRoute MakeRoute(int key) =>
-        new(new GrainCarrier(_grains.GetGrain<IFrontGrain>(key)), _plain, _settings, _work, _clock);
+        new(new GrainCarrier(_grains.GetGrain<IFrontGrain>(key)), _bundling, _settings, _work, _clock);
 
     private BundleRoute?[] RoutesBy(FrontInfo info)
     {
