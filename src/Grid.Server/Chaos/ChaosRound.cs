@@ -14,6 +14,7 @@ namespace Grid.Server.Chaos;
 internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, ClusterObserver observer, IReadOnlyList<ChaosClient> clients, ChaosOptions options, int number, Action<string> progress)
 {
     private static readonly TimeSpan WholeTime = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan SettleTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan DigestTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan HearTime = TimeSpan.FromSeconds(2);
@@ -73,7 +74,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             // One that has been away answers from what it knew before, until it has heard what happened.
             if (fault.Kind is not (FaultKind.Kill or FaultKind.Restart or FaultKind.Stop) && fault.Time > Calm)
                 await Task.Delay(HearTime, cancellation);
-            string? missing = await UntilWholeAsync(cancellation);
+            string? missing = await UntilWholeAsync(WholeTime, cancellation);
             _faults.Add(string.Create(CultureInfo.InvariantCulture, $"{fault}, whole after {Stopwatch.GetElapsedTime(mended).TotalMilliseconds:0} ms"));
             if (missing is not null)
                 return $"after {fault} the cluster is not whole within {WholeTime.TotalSeconds} s: {missing}";
@@ -125,17 +126,18 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
         return status.Shards.All(shard => shard.Primary is not null && (!shard.InSync.Any(addresses.Contains) || shard.InSync.Count > 2));
     }
 
-    /// <summary>After overlapping faults: whole, or unavailable where all in-sync copies of a shard are gone.</summary>
+    /// <summary>After overlapping faults: whole, or, with all silos there, unavailable for good where all in-sync copies of a shard are gone.</summary>
     private async Task<string?> SettleAsync(CancellationToken cancellation)
     {
-        string? missing = await UntilWholeAsync(cancellation);
-        if (missing is null || await observer.TryGetStatusAsync() is not { } status)
-            return missing;
-        return status.Shards.Any(static shard => shard.Primary is null) && status.Shards.Where(static shard => shard.Primary is null).All(static shard => shard.Problem is not null) ? null : missing;
+        if (await UntilWholeAsync(SettleTime, cancellation) is null)
+            return null;
+        if (await observer.TryGetStatusAsync() is { } status && status.Shards.Any(static shard => shard.Primary is null && shard.Problem is not null))
+            return status.Silos.Count(static silo => silo.State == "Active") == cluster.Count ? null : await UntilWholeAsync(WholeTime, cancellation);
+        return await UntilWholeAsync(WholeTime, cancellation);
     }
 
     /// <summary>Starts silos that end meanwhile, as those do that find out that they were evicted.</summary>
-    private async Task<string?> UntilWholeAsync(CancellationToken cancellation)
+    private async Task<string?> UntilWholeAsync(TimeSpan limit, CancellationToken cancellation)
     {
         long began = Stopwatch.GetTimestamp();
         while (true)
@@ -143,7 +145,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             foreach (int silo in cluster.Down)
                 cluster.StartSilo(silo);
             string? missing = await observer.UntilWholeAsync(cluster.Count, Calm, cancellation);
-            if (missing is null || Stopwatch.GetElapsedTime(began) > WholeTime)
+            if (missing is null || Stopwatch.GetElapsedTime(began) > limit)
                 return missing;
         }
     }

@@ -31,13 +31,13 @@ public sealed class ChaosTests
 
     [Fact]
     public async Task Overlapping_faults_cost_answers_but_give_no_wrong_ones() =>
-        await RunAsync(ExitCode.Done, TimeSpan.FromMinutes(4), "--overlap", "--seconds", "30", "--seed", Text(Setting("GRID_CHAOS_SEED", 1 + Environment.ProcessId)));
+        await RunAsync(ExitCode.Done, TimeSpan.FromMinutes(4), "--overlap", "--seconds", "25", "--seed", Text(Setting("GRID_CHAOS_SEED", 1 + Environment.ProcessId)));
 
     /// <summary>A primary that is cut off acknowledges by itself what nobody else has, for as long as its lease lasts. A checker that finds nothing proves nothing.</summary>
     [Fact]
     public async Task Writes_that_only_the_primary_has_are_lost_and_the_checker_finds_it()
     {
-        JsonElement reports = await RunAsync(ExitCode.No, TimeSpan.FromMinutes(4), "--durability", "Primary", "--faults", "Isolate", "--seconds", "30", "--seed", "3");
+        JsonElement reports = await RunAsync(ExitCode.No, TimeSpan.FromMinutes(4), "--durability", "Primary", "--faults", "Isolate", "--seconds", "15", "--seed", "3");
         JsonElement report = Assert.Single(reports.EnumerateArray());
         Assert.True(report.GetProperty("violated").GetInt32() > 0, $"{report}");
     }
