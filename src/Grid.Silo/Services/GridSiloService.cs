@@ -79,6 +79,8 @@ internal sealed class GridSiloService(
             copy.Store.Entries)) ?? default;
     }
 
+    public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo));
+
     public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));
 
     public ValueTask<SiloCopies> GetCopiesAsync()

@@ -38,6 +38,10 @@ internal interface IGridSiloService : IGrainService
     [Alias("Acknowledge")]
     ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements);
 
+    /// <summary>Whether the port of another silo refuses connections, as this silo finds.</summary>
+    [Alias("IsGone")]
+    ValueTask<bool> IsGoneAsync(SiloAddress silo);
+
     /// <summary>All copies of the silo.</summary>
     [Alias("GetCopies")]
     ValueTask<SiloCopies> GetCopiesAsync();
