@@ -207,4 +207,27 @@ internal enum PlantedBug
 
     /// <summary>A snapshot is begun without one of the silo's places.</summary>
     NeedsNoPlace,
+
+    // Exactly once.
+
+    /// <summary>A repeated operation is executed without a look at what is remembered of it.</summary>
+    RepeatsWithoutLookup,
+
+    /// <summary>A repeated operation is executed although a later one of its client took effect on the same key.</summary>
+    RepeatsBehindLaterEffects,
+
+    /// <summary>Snapshots leave the session table out.</summary>
+    SnapshotsWithoutSessions,
+
+    /// <summary>The primary forgets a session without a mutation that says so.</summary>
+    EvictsSilently,
+
+    /// <summary>What is not remembered counts as never applied, be it below a session's floor or of an evicted session.</summary>
+    IgnoresSessionFloor,
+
+    /// <summary>The remembered result of an operation is told before the operation is committed.</summary>
+    TellsUncommittedResult,
+
+    /// <summary>What a primary executes itself is not remembered by it, only by its replicas.</summary>
+    RemembersAtReplicasOnly,
 }

@@ -41,6 +41,13 @@ internal static class ResultErrors
             OperationStatus.Indeterminate => new GridIndeterminateException(
                 $"A write to {where} was applied, but its replication cannot be confirmed: it may be lost. Read the entry before repeating it.")
             { Shard = shard, Keyspace = operation.Keyspace },
+            OperationStatus.SessionExpired when operation.IsWrite => new GridIndeterminateException(
+                $"The answer to a {operation.Kind} on {where} was lost, and the shard remembers too little of this client to tell whether it took effect. Read the entry before repeating it.")
+            { Shard = shard, Keyspace = operation.Keyspace },
+            OperationStatus.SessionExpired or OperationStatus.Overtaken => new GridUnavailableException(
+                $"The answer to a {operation.Kind} on {where} was lost, and a later operation of this client on the same key may have taken effect, so that it cannot be done in its place; " +
+                "nothing was changed. Start it again.")
+            { Shard = shard, Keyspace = operation.Keyspace },
             OperationStatus.Overloaded => new GridOverloadedException(
                 $"Shard {shard} has no room for a {operation.Kind} on {where}; nothing was changed. Try again later, or give the silos more memory.")
             { Shard = shard, Keyspace = operation.Keyspace },

@@ -42,6 +42,18 @@ internal sealed class Batch
     /// <summary>Its place in the client's order for (shard, epoch); 0 before it has one.</summary>
     public long Number { get; set; }
 
+    /// <summary>The lowest number of its operations in the client's count for the shard.</summary>
+    public long FirstOperation { get; private set; }
+
+    /// <summary>True when its operations were sent before: the shard looks each up before it does it.</summary>
+    public bool Repeats { get; set; }
+
+    /// <summary>True when its operations may have been applied under another number.</summary>
+    public bool MayBeApplied { get; set; }
+
+    /// <summary>True when its answer has come.</summary>
+    public bool IsAnswered { get; set; }
+
     /// <summary>True when it must be sent, or sent again.</summary>
     public bool NeedsSend { get; set; }
 
@@ -57,7 +69,7 @@ internal sealed class Batch
     /// <summary>When it was last sent.</summary>
     public long LastSentMs { get; set; }
 
-    /// <summary>True when a call that carried it ended without telling whether it was applied.</summary>
+    /// <summary>True when a call that carried it under its number ended without telling whether it was applied.</summary>
     public bool IsUnknown { get; set; }
 
     /// <summary>True when its operations were answered or given up.</summary>
@@ -98,10 +110,19 @@ internal sealed class Batch
         }
 
         _writer.Write(operation.Keyspace, data);
+        if (Count == 0)
+            FirstOperation = data.Number;
         Entries[Count++] = new BatchEntry(operation, index);
         Bytes += SizeOf(data);
         EarliestDeadlineMs = Math.Min(EarliestDeadlineMs, operation.DeadlineMs);
         LatestDeadlineMs = Math.Max(LatestDeadlineMs, operation.DeadlineMs);
+    }
+
+    /// <summary>Gives the only operation its number, when that becomes known after the operation was written.</summary>
+    public void NumberOnly(long number)
+    {
+        FirstOperation = number;
+        RequestHeader.PatchFirstOperation(Request, number);
     }
 
     /// <summary>What an operation counts against the bounds on bytes.</summary>
@@ -144,8 +165,8 @@ internal sealed class Batch
         return (count - Count, bytes - Bytes);
     }
 
-    /// <summary>Writes number, reign and deadline into the blob, which becomes a copy if the old one may still be read.</summary>
-    public void Address(long epoch, long acknowledgedBelow, int timeoutMs)
+    /// <summary>Writes numbers, reign and deadline into the blob, which becomes a copy if the old one may still be read.</summary>
+    public void Address(long epoch, long acknowledgedBelow, long settledBelow, int timeoutMs)
     {
         if (Lent > 0)
         {
@@ -158,6 +179,7 @@ internal sealed class Batch
 
         RequestHeader.PatchCount(Request, Count);
         RequestHeader.PatchOrder(Request, Number, epoch, acknowledgedBelow, timeoutMs);
+        RequestHeader.PatchSession(Request, settledBelow, Repeats);
     }
 
     /// <summary>Ends the batch's reference to its blob and makes it fit for another use.</summary>
@@ -170,7 +192,7 @@ internal sealed class Batch
         Next = null;
         Number = 0;
         Count = Sends = Lent = AttemptsOut = TicksWaited = 0;
-        IsSealed = IsUnknown = IsDone = NeedsSend = false;
+        IsSealed = IsUnknown = IsDone = IsAnswered = NeedsSend = Repeats = MayBeApplied = false;
     }
 
     private void Begin(int shard, ulong client, int capacity)

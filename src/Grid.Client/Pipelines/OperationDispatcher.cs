@@ -15,6 +15,9 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
 {
     private const int TicksIdleMax = 64;
 
+    /// <summary>The first of January 2025.</summary>
+    private const long ClientIdsBeginUnixSeconds = 1_735_689_600;
+
     private readonly Func<OperationDispatcher, PipelineSettings, int, ShardPipeline> _makePipeline;
     private readonly PipelineSettings _settings;
     private readonly IClusterInfoSource _source;
@@ -48,7 +51,7 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
         _operationsMax = options.OperationsOutstandingMax;
         _bytesMax = options.BytesOutstandingMax;
         _makePipeline = makePipeline ?? ((dispatcher, settings, shard) => new ShardPipeline(dispatcher, settings, shard));
-        ClientId = (ulong)random.NextInt64(1, long.MaxValue);
+        ClientId = NewClientId(time.GetUtcNow(), random);
         _timer = time.CreateTimer(static dispatcher => ((OperationDispatcher)dispatcher!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -67,7 +70,7 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
     /// <summary>The time.</summary>
     public MonotonicClock Clock { get; }
 
-    /// <summary>This client's incarnation.</summary>
+    /// <summary>This client's incarnation: of two, the one that was made later has the higher id, as far as clocks agree.</summary>
     public ulong ClientId { get; }
 
     /// <summary>The number of shards; 0 before it is known.</summary>
@@ -126,6 +129,16 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
         CloseWaiting();
         foreach (ShardPipeline pipeline in Volatile.Read(ref _pipelines) ?? [])
             pipeline.Close();
+    }
+
+    /// <summary>
+    /// Units of 128 s in the upper 25 bits, good for a century; below them chance. Shards that had to forget clients take one with a
+    /// higher id than any of those for one that they never knew.
+    /// </summary>
+    private static ulong NewClientId(DateTimeOffset now, Random random)
+    {
+        long units = Math.Clamp((now.ToUnixTimeSeconds() - ClientIdsBeginUnixSeconds) >> 7, 0, (1 << 25) - 1);
+        return ((ulong)units << 39) | (ulong)random.NextInt64(1, 1L << 39);
     }
 
     private void BeginClock(PendingOperation operation)

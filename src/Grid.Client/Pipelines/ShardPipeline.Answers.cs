@@ -11,6 +11,9 @@ internal partial class ShardPipeline
     /// <summary>Bytes of a reply from which it may have left operations out.</summary>
     private const int LongReplyBytes = 32 * 1024 * 1024;
 
+    /// <summary>When a batch was sent whose older calls are not waited for.</summary>
+    private const long LongAgo = long.MinValue / 2;
+
     /// <summary>Takes the answer to a call.</summary>
     /// <param name="attempt">The call.</param>
     /// <param name="reply">The reply blob, the receiver's reference with it.</param>
@@ -53,7 +56,7 @@ internal partial class ShardPipeline
 
             EndUse(batch);
             if (_epochToCome != 0)
-                TrySwitchEpoch(_dispatcher.Clock.NowMs, ref over);
+                TryNumberAnew(_dispatcher.Clock.NowMs, ref over);
             pump = WantsPump();
         }
 
@@ -87,7 +90,7 @@ internal partial class ShardPipeline
 
             EndUse(batch);
             if (_epochToCome != 0)
-                TrySwitchEpoch(_dispatcher.Clock.NowMs, ref over);
+                TryNumberAnew(_dispatcher.Clock.NowMs, ref over);
             pump = WantsPump();
         }
 
@@ -118,6 +121,7 @@ internal partial class ShardPipeline
     private Batch Answered(Batch batch)
     {
         batch.Users++;
+        batch.IsAnswered = true;
         MarkDone(batch);
         _refusals = 0;
         _trouble = null;
@@ -190,10 +194,12 @@ internal partial class ShardPipeline
                 ResendFrom(header.Argument, batch);
                 break;
             case BatchStatus.ResendFrom or BatchStatus.Indeterminate:
-                // The shard is past this number. Another call with the batch may still bring what it did.
+                // The shard is past this number, or cannot vouch for what it did: under another number it looks the operations up.
                 batch.IsUnknown = true;
-                if (batch.AttemptsOut == 0)
-                    EndUndecided(batch, message, ref over);
+                batch.LastSentMs = LongAgo;
+                _trouble = new Trouble(header.Status, message, null);
+                _epochToCome = Math.Max(_epochToCome, _epoch);
+                Stop();
                 break;
             default:
                 FailAll(batch, header.Status, message, ref over);
@@ -216,14 +222,6 @@ internal partial class ShardPipeline
         Stop();
     }
 
-    /// <summary>The batch was applied, or not, and its results are lost: writes are indeterminate, reads are asked again first.</summary>
-    private void EndUndecided(Batch batch, string message, ref CompletionRun? over)
-    {
-        if (Salvage(batch, EffectsFrom(batch, readsToo: false), unknown: true, message, ref over) is { } reads)
-            PutFirst(reads, reads);
-        GiveUp(batch);
-    }
-
     /// <summary>
     /// The shard answers what lies behind a reply of many megabytes as overloaded, nothing done. That is sent again, in
     /// smaller batches, where nothing on its key follows; the rest is told so.
@@ -231,7 +229,9 @@ internal partial class ShardPipeline
     private void SendUnansweredAgain(Batch batch, PooledBuffer reply)
     {
         Batch? kept = null;
-        LaterEffects later = EffectsFrom(batch, readsToo: true);
+        LaterEffects later = new();
+        for (long n = batch.Number; n < _next; n++)
+            later.Add(_window[n % _window.Length]!);
         SpanReader results = new(reply.Span);
         results.Read(ReplyHeader.Length);
         OperationReader operations = new(batch.Request.Span, batch.Count);
@@ -245,17 +245,11 @@ internal partial class ShardPipeline
             batch.Entries[i] = default;
         }
 
-        if (Seal(kept) is not null)
-            PutFirst(kept!, kept!);
-    }
-
-    /// <summary>What may take effect from <paramref name="batch"/> on.</summary>
-    private LaterEffects EffectsFrom(Batch batch, bool readsToo)
-    {
-        LaterEffects later = new();
-        for (long n = batch.Number; n < _next; n++)
-            later.Add(_window[n % _window.Length]!, reads: readsToo || n > batch.Number);
-        return later;
+        if (Seal(kept) is null)
+            return;
+        kept!.Repeats = batch.Repeats;
+        kept.MayBeApplied = batch.MayBeApplied;
+        PutBack(kept, kept);
     }
 
     private void FailAll(Batch batch, BatchStatus status, string message, ref CompletionRun? over)

@@ -3,21 +3,37 @@ using Grid.Formats.Operations;
 
 namespace Grid.Client.Pipelines;
 
-/// <summary>Changes of reign, and what is carried over.</summary>
+/// <summary>Changes of reign, and other ends of numbers: what is carried over.</summary>
 internal partial class ShardPipeline
 {
     /// <summary>
-    /// True if the batch may have been applied under its number. Nothing is ever applied under epoch 0, in which a client
-    /// asks for the reign.
+    /// True if operations of the batch may have been applied. Nothing is ever applied under epoch 0, in which a client asks
+    /// for the reign.
     /// </summary>
-    protected virtual bool IsOutcomeUnknown(Batch batch) => _epoch != 0 && (batch.IsUnknown || batch.AttemptsOut > 0);
+    private bool IsOutcomeUnknown(Batch batch) => batch.MayBeApplied || (_epoch != 0 && (batch.IsUnknown || batch.AttemptsOut > 0));
 
-    /// <summary>Puts a chain of batches before everything that was not sent.</summary>
-    protected virtual void PutFirst(Batch first, Batch last)
+    /// <summary>True if the shard has to look the batch's operations up before it does them: it was sent before.</summary>
+    protected virtual bool IsRepetition(Batch batch) => batch.Repeats || (_epoch != 0 && batch.Sends > 0);
+
+    /// <summary>Puts a chain of batches back among those that were not sent, in the order of their operations.</summary>
+    protected virtual void PutBack(Batch first, Batch last)
     {
-        last.Next = _head;
-        _head = first;
-        _tail ??= last;
+        Batch? before = null;
+        for (Batch? batch = first; batch is not null;)
+        {
+            Batch? next = ReferenceEquals(batch, last) ? null : batch.Next;
+            while ((before is null ? _head : before.Next) is { } there && there.FirstOperation < batch.FirstOperation)
+                before = there;
+            batch.Next = before is null ? _head : before.Next;
+            if (before is null)
+                _head = batch;
+            else
+                before.Next = batch;
+            if (batch.Next is null)
+                _tail = batch;
+            before = batch;
+            batch = next;
+        }
     }
 
     /// <summary>Puts a chain of batches behind everything that was not sent.</summary>
@@ -31,11 +47,13 @@ internal partial class ShardPipeline
     }
 
     /// <summary>
-    /// Goes over to the reign that was announced, once every call of the old one is back, or silent for so long that its
-    /// answer is not waited for.
+    /// Numbers everything anew that was not answered: in the reign that was announced, or in the same one, when the shard will not hear of a
+    /// number any more. Once every call is back, or silent for so long that its answer is not waited for.
     /// </summary>
-    private void TrySwitchEpoch(long now, ref CompletionRun? over)
+    private void TryNumberAnew(long now, ref CompletionRun? over)
     {
+        if (_epochToCome == _epoch && _resumeAtMs > now)
+            return;
         for (long n = _low; n < _next; n++)
         {
             Batch batch = _window[n % _window.Length]!;
@@ -46,9 +64,8 @@ internal partial class ShardPipeline
         LaterEffects later = new();
         for (long n = _low; n < _next; n++)
         {
-            Batch batch = _window[n % _window.Length]!;
-            if (batch.IsDone || IsOutcomeUnknown(batch))
-                later.Add(batch, reads: batch.IsDone);
+            if (_window[n % _window.Length] is { IsAnswered: true } batch)
+                later.Add(batch);
         }
 
         Batch? first = null;
@@ -56,18 +73,7 @@ internal partial class ShardPipeline
         for (long n = _low; n < _next; n++)
         {
             Batch batch = _window[n % _window.Length]!;
-            if (batch.IsDone)
-                continue;
-            Batch? kept = batch;
-            bool unknown = IsOutcomeUnknown(batch);
-            if (unknown || later.ReachBeyond(batch.Number))
-            {
-                kept = Salvage(batch, later, unknown, "the shard's primary changed before it answered", ref over);
-                _dispatcher.ReleaseLater(batch.Count, batch.Bytes);
-                batch.IsDone = true;
-            }
-
-            if (kept is null)
+            if (batch.IsDone || Carry(batch, later, ref over) is not { } kept)
                 continue;
             if (last is null)
                 first = kept;
@@ -78,12 +84,26 @@ internal partial class ShardPipeline
 
         LeaveWindow();
         if (first is not null)
-            PutFirst(first, last!);
+            PutBack(first, last!);
+        if (_epochToCome != _epoch)
+            _low = _next = 1;
         _epoch = _epochToCome;
         _epochToCome = 0;
         _resumeAtMs = 0;
         _probing = false;
         _resending = false;
+    }
+
+    /// <summary>The batch as it is to be sent under its next number; null if nobody waits for it.</summary>
+    private Batch? Carry(Batch batch, LaterEffects later, ref CompletionRun? over)
+    {
+        batch.Repeats = IsRepetition(batch);
+        if (!IsOutcomeUnknown(batch) && !later.ReachBeyond(batch.Number))
+            return batch;
+        Batch? kept = Salvage(batch, later, ref over);
+        _dispatcher.ReleaseLater(batch.Count, batch.Bytes);
+        batch.IsDone = true;
+        return kept;
     }
 
     private void LeaveWindow()
@@ -105,15 +125,15 @@ internal partial class ShardPipeline
             batch.IsSealed = true;
         }
 
-        _low = _next = 1;
+        _low = _next;
         _unanswered = 0;
     }
 
     /// <summary>
-    /// Makes a new batch of what may be sent again: reads, and writes that are known not to have been applied, where
-    /// nothing on their key that may have taken effect follows. The rest ends here.
+    /// Makes a new batch of what is not over, since the old one's calls may still be under way. What comes before an answered operation
+    /// on its key is only looked up; a read, of which nothing is remembered, ends here.
     /// </summary>
-    private Batch? Salvage(Batch batch, LaterEffects later, bool unknown, string message, ref CompletionRun? over)
+    private Batch? Salvage(Batch batch, LaterEffects later, ref CompletionRun? over)
     {
         Batch? kept = null;
         OperationReader reader = new(batch.Request.Span, batch.Count);
@@ -122,15 +142,23 @@ internal partial class ShardPipeline
             (PendingOperation? operation, int index) = batch.Entries[i];
             if (operation is not { IsOver: false })
                 continue;
-            if (unknown && operation.IsWrite)
-                Fail(operation, index, Undecidable(operation, message, _trouble?.Fault), ref over);
-            else if (later.Follow(batch.Number, i, data))
-                Fail(operation, index, Unrepeatable(operation, message), ref over);
-            else
-                Keep(ref kept, operation, index, data);
+            bool isBehind = later.Follow(batch.Number, i, data);
+            if (isBehind && !operation.IsWrite)
+            {
+                Fail(operation, index, Unrepeatable(operation), ref over);
+                continue;
+            }
+
+            if (isBehind)
+                data.Flags |= OperationFlags.OnlyLookUp;
+            Keep(ref kept, operation, index, data);
         }
 
-        return Seal(kept);
+        if (Seal(kept) is null)
+            return null;
+        kept!.Repeats = batch.Repeats;
+        kept.MayBeApplied = IsOutcomeUnknown(batch);
+        return kept;
     }
 
     private void Keep(ref Batch? kept, PendingOperation operation, int index, in Operation data)

@@ -21,7 +21,7 @@ internal partial class ShardPipeline
             ExpireWindow(now, ref over);
             ExpireQueue(now, ref over);
             if (_epochToCome != 0)
-                TrySwitchEpoch(now, ref over);
+                TryNumberAnew(now, ref over);
             if (_resumeAtMs != 0 && now >= _resumeAtMs)
             {
                 _resumeAtMs = 0;
@@ -79,7 +79,7 @@ internal partial class ShardPipeline
         while (batch is not null)
         {
             Batch? next = batch.Next;
-            if (batch.EarliestDeadlineMs > now || Expire(batch, now, unknown: false, ref over))
+            if (batch.EarliestDeadlineMs > now || Expire(batch, now, batch.MayBeApplied, ref over))
             {
                 before = batch;
             }
@@ -129,7 +129,7 @@ internal partial class ShardPipeline
             { Status: BatchStatus.Overloaded } => new GridOverloadedException(
                 $"{what}: the shard holds as many requests as it may, and nothing was changed. Try again later, or send less at a time.{cause}")
             { Shard = _shard, Keyspace = operation.Keyspace },
-            { Status: not BatchStatus.ResendFrom } => new GridUnavailableException(
+            { Status: not (BatchStatus.ResendFrom or BatchStatus.Indeterminate) } => new GridUnavailableException(
                 $"{what}: no primary served it, and nothing was changed. `grid status` shows the shard's state.{cause}", _trouble.Fault)
             { Shard = _shard, Keyspace = operation.Keyspace },
             _ => new GridTimeoutException($"{what}; nothing was changed. Try again, or allow it more time.{cause}")
@@ -145,9 +145,9 @@ internal partial class ShardPipeline
         Keyspace = operation.Keyspace,
     };
 
-    private GridUnavailableException Unrepeatable(PendingOperation operation, string message) => new(
-        $"The answer to a {operation.Kind} on keyspace '{operation.Keyspace}' (shard {_shard}) was lost ({message}), and a later operation of this client " +
-        "on the same key may have taken effect, so that it cannot be asked again in its place. Read again.",
+    private GridUnavailableException Unrepeatable(PendingOperation operation) => new(
+        $"The answer to a {operation.Kind} on keyspace '{operation.Keyspace}' (shard {_shard}) was lost ({_trouble?.Message ?? "the shard's primary changed"}), and a later " +
+        "operation of this client on the same key was answered, so that it cannot be asked again in its place. Read again.",
         _trouble?.Fault)
     {
         Shard = _shard,

@@ -5,7 +5,7 @@ namespace Grid.Client.Pipelines;
 
 /// <summary>
 /// One client's way to one shard: keeps its operations in the order in which they were started, gathers them into
-/// batches, and sees to it that each is applied at most once.
+/// batches, and sees to it that each takes effect exactly once, if it is answered at all.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -18,10 +18,15 @@ namespace Grid.Client.Pipelines;
 /// The window holds the batches numbered <c>_low</c> to <c>_next - 1</c> in the reign <c>_epoch</c>. A number names one
 /// content for ever, and the shard applies batches in the order of their numbers, each at most once, whatever order or
 /// number of times they arrive in. So a batch that was refused, or of which nothing is heard, is sent again under its
-/// number; only a change of reign ends the numbers. Then what is known not to have been applied is numbered anew, in the
-/// old order; of a batch that may have been applied, the writes are reported as indeterminate and the reads asked again
-/// (but not past a later write to the same key that may have taken effect). Every number below <c>_low</c> was answered
-/// or given up; each request says so, and the shard applies nothing below it any more.
+/// number. A change of reign ends the numbers, and so does the shard's word that it is past one: then everything that was not answered is
+/// numbered anew, in the old order. Every number below <c>_low</c> was answered or given up; each request says so, and the shard applies nothing
+/// below it any more.
+/// </para>
+/// <para>
+/// Operations have numbers too, which they keep in whatever batch they travel: the shard, and its next primaries, remember
+/// those that took effect. So what may have been applied is sent again all the same, marked as a repetition: the shard
+/// looks it up, and gives the first answer or does it now. It does not where a later operation of this client on the same key took
+/// effect, and is asked only to look it up where a later one was answered, so that each key's operations keep their order.
 /// </para>
 /// <para>
 /// After a refusal or fault the pipeline stops for a pause that grows, then tries the oldest batch alone; an answer
@@ -47,6 +52,7 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
     private Batch? _tail;
     private long _low = 1;
     private long _next = 1;
+    private long _nextOperation = 1;
     private int _unanswered;
     private long _epoch;
     private long _epochToCome;
@@ -85,6 +91,7 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
             alone.IsSealed = true;
             lock (_gate)
             {
+                alone.NumberOnly(_nextOperation++);
                 Append(alone);
                 pump = WantsPump();
             }
@@ -94,7 +101,9 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
             lock (_gate)
             {
                 Batch batch = OpenBatch(operation.Settings, size);
-                batch.Add(operation, index, data);
+                Operation numbered = data;
+                numbered.Number = _nextOperation++;
+                batch.Add(operation, index, numbered);
                 if (batch.Count >= _settings.BatchOperationsMax)
                     batch.IsSealed = true;
                 pump = WantsPump();
@@ -254,7 +263,8 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
     private Attempt MakeAttempt(Batch batch)
     {
         long now = _dispatcher.Clock.NowMs;
-        batch.Address(_epoch, _low, (int)Math.Clamp(batch.LatestDeadlineMs - now, 1, int.MaxValue));
+        batch.Repeats = IsRepetition(batch);
+        batch.Address(_epoch, _low, SettledBelow(), (int)Math.Clamp(batch.LatestDeadlineMs - now, 1, int.MaxValue));
         batch.NeedsSend = false;
         batch.AttemptsOut++;
         batch.Lent++;
@@ -265,6 +275,19 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
             attempt = new(this);
         attempt.Prepare(batch, _epoch);
         return attempt;
+    }
+
+    /// <summary>Every operation below this number was answered or given up.</summary>
+    private long SettledBelow()
+    {
+        long settled = _head?.FirstOperation ?? _nextOperation;
+        for (long n = _low; n < _next; n++)
+        {
+            if (_window[n % _window.Length] is { IsDone: false } batch)
+                settled = Math.Min(settled, batch.FirstOperation);
+        }
+
+        return settled;
     }
 
     /// <summary>Ends one use of a batch; the last one puts it back into the pool.</summary>

@@ -10,6 +10,9 @@ public static class BufferFields
     /// <summary>The most bytes that a varint takes.</summary>
     public const int VarIntBytesMax = 5;
 
+    /// <summary>The most bytes that a long varint takes.</summary>
+    public const int VarLongBytesMax = 9;
+
     /// <summary>Appends one byte.</summary>
     public static void WriteByte(this PooledBuffer buffer, byte value)
     {
@@ -62,6 +65,22 @@ public static class BufferFields
     {
         ArgumentOutOfRangeException.ThrowIfNegative(value);
         uint rest = (uint)value;
+        int i = 0;
+        while (rest >= 0x80)
+        {
+            destination[i++] = (byte)(rest | 0x80);
+            rest >>= 7;
+        }
+
+        destination[i++] = (byte)rest;
+        return i;
+    }
+
+    /// <summary>Writes a long varint at the start of <paramref name="destination"/> and returns its length.</summary>
+    public static int WriteVarLong(Span<byte> destination, long value)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(value);
+        ulong rest = (ulong)value;
         int i = 0;
         while (rest >= 0x80)
         {

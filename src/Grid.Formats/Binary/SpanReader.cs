@@ -46,6 +46,21 @@ public ref struct SpanReader(ReadOnlySpan<byte> data)
         throw new MalformedException($"A length at byte {Position} does not fit 31 bits.");
     }
 
+    /// <summary>Reads a number in base 128, least significant group first, of at most nine bytes.</summary>
+    public long ReadVarLong()
+    {
+        ulong result = 0;
+        for (int shift = 0; shift < 63; shift += 7)
+        {
+            byte b = ReadByte();
+            result |= (ulong)(b & 0x7F) << shift;
+            if ((b & 0x80) == 0)
+                return (long)result;
+        }
+
+        throw new MalformedException($"A number at byte {Position} does not fit 63 bits.");
+    }
+
     /// <summary>Takes the next <paramref name="count"/> bytes.</summary>
     public ReadOnlySpan<byte> Read(int count)
     {

@@ -9,15 +9,27 @@ namespace Grid.Formats.Operations;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Layout: <c>[kind] [flags | condition &lt;&lt; 4]</c>, then, by kind, key, value, version, time to live, delta, cursor
+/// Layout: <c>[kind] [flags | condition &lt;&lt; 4 | onlyLookUp &lt;&lt; 7]</c>, then, by kind, key, value, version, time to live, delta, cursor
 /// and limits; see the README of this project. The keyspace of an operation is the one that the last
-/// <c>keyspace</c> mark before it named, so that a batch for one keyspace names it once.
+/// <c>keyspace</c> mark before it named, so that a batch for one keyspace names it once. Its number is that of the
+/// operation before it plus one, unless a <c>number</c> mark before it says how many are left out.
 /// </para>
 /// </remarks>
 public ref struct Operation
 {
     /// <summary>The mark that names the keyspace of the operations behind it.</summary>
     internal const byte KeyspaceMark = 0x7F;
+
+    /// <summary>The mark that leaves numbers out before the next operation.</summary>
+    internal const byte NumberMark = 0x7E;
+
+    /// <summary>The highest number of an operation: more than a client sends to a shard in a thousand years.</summary>
+    public const long NumberMax = 1L << 60;
+
+    /// <summary>
+    /// Its place in its client's count for the shard, the same whenever it is sent; 0 for one of which nothing is to be remembered. Ascends within a batch.
+    /// </summary>
+    public long Number { get; set; }
 
     /// <summary>What to do.</summary>
     public OperationKind Kind { get; set; }
@@ -61,13 +73,18 @@ public ref struct Operation
 public struct OperationWriter(PooledBuffer buffer)
 {
     private string? _keyspace;
+    private long _expected;
 
     /// <summary>Operations written so far.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Appends one operation of <paramref name="keyspace"/>; <see cref="Operation.Keyspace"/> is not looked at.</summary>
+    /// <summary>
+    /// Appends one operation of <paramref name="keyspace"/>; <see cref="Operation.Keyspace"/> is not looked at. The first one's number goes into the head.
+    /// </summary>
     public void Write(string keyspace, in Operation operation)
     {
+        if (operation.Number != 0)
+            WriteNumber(operation.Number);
         if (!ReferenceEquals(keyspace, _keyspace) && keyspace != _keyspace)
         {
             buffer.WriteByte(Operation.KeyspaceMark);
@@ -78,7 +95,7 @@ public struct OperationWriter(PooledBuffer buffer)
         int longest = 2 + (2 * BufferFields.VarIntBytesMax) + operation.Key.Length + operation.Value.Length + 24;
         Span<byte> span = buffer.GetSpan(longest);
         span[0] = (byte)operation.Kind;
-        span[1] = (byte)((byte)operation.Flags | ((byte)operation.Condition << 4));
+        span[1] = (byte)((byte)operation.Flags | ((byte)operation.Condition << ConditionShift));
         int i = 2;
         if (HasKey(operation.Kind))
         {
@@ -111,6 +128,27 @@ public struct OperationWriter(PooledBuffer buffer)
         Count++;
     }
 
+    internal const int ConditionShift = 4;
+
+    /// <summary>Every flag that stands in the byte beside the condition.</summary>
+    internal const byte FlagBits = 0x8F;
+
+    private void WriteNumber(long number)
+    {
+        if (Count == 0)
+        {
+            RequestHeader.PatchFirstOperation(buffer, number);
+        }
+        else if (number != _expected)
+        {
+            Span<byte> span = buffer.GetSpan(1 + BufferFields.VarLongBytesMax);
+            span[0] = Operation.NumberMark;
+            buffer.Advance(1 + BufferFields.WriteVarLong(span[1..], number - _expected));
+        }
+
+        _expected = number + 1;
+    }
+
     internal static bool HasKey(OperationKind kind) => kind is not (OperationKind.Clear or OperationKind.Statistics);
 
     internal static bool HasTimeToLive(OperationKind kind) =>
@@ -130,6 +168,7 @@ public ref struct OperationReader
     private readonly int _count;
     private SpanReader _reader;
     private ReadOnlySpan<byte> _keyspace;
+    private long _number;
     private int _read;
 
     /// <summary>Begins behind the head of <paramref name="blob"/>.</summary>
@@ -139,6 +178,7 @@ public ref struct OperationReader
     {
         _reader = new SpanReader(blob);
         _reader.Read(RequestHeader.Length);
+        _number = RequestHeader.ReadFirstOperation(blob);
         _count = operations;
     }
 
@@ -154,24 +194,19 @@ public ref struct OperationReader
             return false;
         }
 
-        byte kind = _reader.ReadByte();
-        while (kind == Operation.KeyspaceMark)
-        {
-            _keyspace = _reader.ReadBytes();
-            kind = _reader.ReadByte();
-        }
-
+        byte kind = ReadMarks();
         if (kind is 0 or > (byte)OperationKind.Statistics)
             throw new MalformedException($"Operation kind {kind} is not known to this version.");
         if (_keyspace.IsEmpty)
             throw new MalformedException("An operation without a keyspace.");
         byte modifiers = _reader.ReadByte();
         operation.Kind = (OperationKind)kind;
-        operation.Flags = (OperationFlags)(modifiers & 0x0F);
-        operation.Condition = (WriteCondition)(modifiers >> 4);
+        operation.Flags = (OperationFlags)(modifiers & OperationWriter.FlagBits);
+        operation.Condition = (WriteCondition)((modifiers & ~OperationWriter.FlagBits) >> OperationWriter.ConditionShift);
         operation.Keyspace = _keyspace;
+        operation.Number = _number == 0 ? 0 : _number++;
         if (operation.Condition > WriteCondition.IfVersion)
-            throw new MalformedException($"Write condition {modifiers >> 4} is not known to this version.");
+            throw new MalformedException($"Write condition {(byte)operation.Condition} is not known to this version.");
         _read++;
         if (OperationWriter.HasKey(operation.Kind))
             operation.Key = _reader.ReadBytes();
@@ -191,5 +226,28 @@ public ref struct OperationReader
         operation.EntriesMax = _reader.ReadVarInt();
         operation.BytesMax = _reader.ReadVarInt();
         return true;
+    }
+
+    /// <summary>Reads what stands between two operations, and the kind of the next one.</summary>
+    private byte ReadMarks()
+    {
+        while (true)
+        {
+            byte kind = _reader.ReadByte();
+            switch (kind)
+            {
+                case Operation.KeyspaceMark:
+                    _keyspace = _reader.ReadBytes();
+                    break;
+                case Operation.NumberMark:
+                    long leftOut = _reader.ReadVarLong();
+                    if (_number == 0 || leftOut == 0 || leftOut > Operation.NumberMax - _number)
+                        throw new MalformedException($"{leftOut} numbers are left out before operation {_number}.");
+                    _number += leftOut;
+                    break;
+                default:
+                    return kind;
+            }
+        }
     }
 }

@@ -65,6 +65,12 @@ public enum OperationFlags : byte
 
     /// <summary>On <see cref="OperationKind.Set"/>: <see cref="Operation.TimeToLiveMs"/> is the moment of expiry, in Unix milliseconds.</summary>
     ExpiresAt = 8,
+
+    /// <summary>
+    /// In a batch that <see cref="RequestHeader.Repeats"/>: the answer is only looked up, and the operation not done if there is none, since its client
+    /// had the answer to a later one on the same key.
+    /// </summary>
+    OnlyLookUp = 0x80,
 }
 
 /// <summary>How one operation ended.</summary>
@@ -96,6 +102,16 @@ public enum OperationStatus : byte
 
     /// <summary>Key or value is over its limit, or a field is out of its range; nothing was changed.</summary>
     Invalid = 8,
+
+    /// <summary>
+    /// A repeated operation that was not applied and is not any more, because a later one of its client on the same key was; nothing was changed.
+    /// </summary>
+    Overtaken = 9,
+
+    /// <summary>
+    /// A repeated operation of which the shard remembers nothing any more: it may have been applied or not, and is not applied now.
+    /// </summary>
+    SessionExpired = 10,
 }
 
 /// <summary>How a whole batch was received.</summary>

@@ -145,7 +145,7 @@ public ref struct OperationResult
         OperationResult result = default;
         result.Status = (OperationStatus)reader.ReadByte();
         byte fields = reader.ReadByte();
-        if (result.Status > OperationStatus.Invalid || fields > 0x0F)
+        if (result.Status > OperationStatus.SessionExpired || fields > 0x0F)
             throw new MalformedException($"Result status {(byte)result.Status} with fields {fields:x2} is not known to this version.");
         result.HasValue = (fields & ValueField) != 0;
         if (result.HasValue)

@@ -1,18 +1,19 @@
 using System.Text;
 using Grid.Formats.Mutations;
 using Grid.Replication.Log;
+using Grid.Replication.Sessions;
 using Grid.Storage;
 
 namespace Grid.Replication.Copies;
 
-/// <summary>Carries mutations out on a store: deterministic, reads no clock, the same at primary and replica.</summary>
+/// <summary>Carries mutations out on a copy's data and sessions: deterministic, reads no clock, the same at primary and replica.</summary>
 public static class MutationApplier
 {
     /// <summary>Mutations whose slots and records are fetched into the cache together before they are applied.</summary>
     private const int WindowMutations = 32;
 
     /// <summary>Applies a run of mutations in order.</summary>
-    public static void Apply(ShardStore store, in LogSlice slice)
+    public static void Apply(ShardStore store, SessionTable sessions, in LogSlice slice)
     {
         ReadOnlySpan<byte> rest = slice.Bytes;
         for (int i = 0; i < slice.Count; i++)
@@ -20,7 +21,7 @@ public static class MutationApplier
             if (i % WindowMutations == 0)
                 Prefetch(store, rest, Math.Min(WindowMutations, slice.Count - i));
             Mutation mutation = Mutation.Read(rest);
-            Apply(store, mutation, EntryVersion.Pack(slice.Epoch, slice.FirstOffset + i));
+            Apply(store, sessions, mutation, EntryVersion.Pack(slice.Epoch, slice.FirstOffset + i));
             rest = rest[mutation.Length..];
         }
     }
@@ -49,8 +50,8 @@ public static class MutationApplier
     }
 
     /// <summary>Applies one mutation.</summary>
-    /// <exception cref="InvalidOperationException">It is for a keyspace that was never named: the log is not this copy's.</exception>
-    public static void Apply(ShardStore store, in Mutation mutation, ulong version)
+    /// <exception cref="InvalidOperationException">It is for a keyspace or session that was never named: the log is not this copy's.</exception>
+    public static void Apply(ShardStore store, SessionTable sessions, in Mutation mutation, ulong version)
     {
         switch (mutation.Kind)
         {
@@ -59,26 +60,33 @@ public static class MutationApplier
             case MutationKind.CreateKeyspace:
                 store.GetOrCreate(mutation.Keyspace, Encoding.UTF8.GetString(mutation.Key));
                 return;
+            case MutationKind.OpenSession or MutationKind.EvictSession:
+                sessions.Apply(mutation, version);
+                return;
         }
 
         Keyspace keyspace = store.Find(mutation.Keyspace)
             ?? throw new InvalidOperationException($"A mutation for keyspace {mutation.Keyspace}, which this copy never heard of.");
+        ulong hash = mutation.Kind == MutationKind.Clear ? 0 : KeyHash.Compute(mutation.Key);
         switch (mutation.Kind)
         {
             case MutationKind.Set:
-                keyspace.Set(mutation.Key, KeyHash.Compute(mutation.Key), mutation.Value, mutation.ExpiryUnixMs, version);
-                return;
+                keyspace.Set(mutation.Key, hash, mutation.Value, mutation.ExpiryUnixMs, version);
+                break;
             case MutationKind.Delete:
-                keyspace.Delete(mutation.Key, KeyHash.Compute(mutation.Key), version);
-                return;
+                keyspace.Delete(mutation.Key, hash, version);
+                break;
             case MutationKind.Expire:
-                keyspace.SetExpiry(mutation.Key, KeyHash.Compute(mutation.Key), mutation.ExpiryUnixMs, version);
-                return;
+                keyspace.SetExpiry(mutation.Key, hash, mutation.ExpiryUnixMs, version);
+                break;
             case MutationKind.Clear:
                 keyspace.Clear(version);
-                return;
+                break;
             default:
                 throw new InvalidOperationException($"Mutation kind {mutation.Kind} cannot be applied.");
         }
+
+        if (!mutation.Origin.IsNone)
+            sessions.Record(mutation.Origin, mutation.Keyspace, mutation.Kind == MutationKind.Clear, hash, version, mutation.Result);
     }
 }

@@ -1,6 +1,7 @@
 using Grid.Formats.Mutations;
 using Grid.Replication.Log;
 using Grid.Replication.Records;
+using Grid.Replication.Sessions;
 using Grid.Storage;
 
 namespace Grid.Replication.Copies;
@@ -60,6 +61,9 @@ public sealed class ShardCopy : IDisposable
 
     /// <summary>The data, with everything up to <see cref="Applied"/>.</summary>
     public ShardStore Store { get; }
+
+    /// <summary>Which operations of which clients took effect, up to <see cref="Applied"/>.</summary>
+    public SessionTable Sessions { get; } = new();
 
     /// <summary>The recent mutations: backlog up to <see cref="Applied"/>, the tail behind it.</summary>
     public MutationLog Log { get; private set; }
@@ -160,7 +164,7 @@ public sealed class ShardCopy : IDisposable
         while (Applied < last)
         {
             LogSlice slice = Log.Read(Applied + 1, int.MaxValue, last);
-            MutationApplier.Apply(Store, slice);
+            MutationApplier.Apply(Store, Sessions, slice);
             Applied = slice.FirstOffset + slice.Count - 1;
         }
 

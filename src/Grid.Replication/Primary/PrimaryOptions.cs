@@ -121,6 +121,18 @@ public sealed record PrimaryOptions
     /// <summary>How long they wait before the client is asked to send again, in milliseconds.</summary>
     public int HoleWaitMs { get; init; } = 100;
 
+    /// <summary>Clients of which is remembered which of their operations took effect; beyond them the one that wrote longest ago is forgotten.</summary>
+    public int SessionsMax { get; init; } = 4096;
+
+    /// <summary>
+    /// Operations remembered of one client, of those that it has not settled, 32 bytes each; the oldest ones are forgotten, and cannot be repeated any
+    /// more.
+    /// </summary>
+    public int SessionEntriesMax { get; init; } = 16_384;
+
+    /// <summary>Operations remembered of all clients; beyond them clients are forgotten.</summary>
+    public long SessionEntriesTotalMax { get; init; } = 262_144;
+
     /// <summary>Replies that wait for their commit, beyond which requests are refused.</summary>
     public int RepliesWaitingMax { get; init; } = 100_000;
 

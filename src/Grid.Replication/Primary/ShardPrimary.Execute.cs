@@ -1,6 +1,7 @@
 using Grid.Formats.Binary;
 using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
+using Grid.Replication.Sessions;
 using Grid.Replication.Time;
 
 namespace Grid.Replication.Primary;
@@ -101,7 +102,7 @@ public sealed partial class ShardPrimary
     {
         PooledBuffer reply = PooledBuffer.Rent(ReplyHeader.Length + Math.Min(operations * 64, 1 << 20));
         new ReplyHeader(BatchStatus.Ok, _epoch, 0, operations).Write(reply);
-        BatchRun run = new(reply, header.Durability, now);
+        BatchRun run = new(reply, header, now) { Session = header.FirstOperation == 0 ? null : _copy.Sessions.Find(header.Client) };
         try
         {
             OperationReader reader = new(request.Span, operations);
@@ -120,8 +121,11 @@ public sealed partial class ShardPrimary
         }
 
         bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
-        bool needsLease = !needsReplicas && (run.MeansToWrite || !header.Committed);
-        ReplyWhenCommitted(new PendingReply(token, reply, run.MeansToWrite, needsReplicas, needsLease), run.Observed, now);
+        bool needsLease = !(run.Appended && needsReplicas) && (run.MeansToWrite || !header.Committed);
+
+        // Without numbers a write in vain might succeed when it is sent again under a later reign, behind batches that its client sent after it.
+        bool mayBeApplied = run.Writes || (run.MeansToWrite && header.FirstOperation == 0);
+        ReplyWhenCommitted(new PendingReply(token, reply, mayBeApplied, needsReplicas, needsLease), run.Observed, now);
         AdvanceCommitted(now);
     }
 
@@ -134,6 +138,8 @@ public sealed partial class ShardPrimary
         }
 
         PrimaryKeyspace? keyspace = _keyspaces.Find(operation.Keyspace);
+        if (run.Header.Repeats && AnswerRepeated(ref run, keyspace, operation))
+            return;
         switch (operation.Kind)
         {
             case OperationKind.Get or OperationKind.Peek:
@@ -155,31 +161,43 @@ public sealed partial class ShardPrimary
         new OperationResult { Status = status, Version = version, ExpiryUnixMs = expiryUnixMs, Number = number }.Write(run.Reply);
 
     /// <summary>What a batch has done and seen so far.</summary>
-    private struct BatchRun(PooledBuffer reply, WriteDurability durability, Instant now)
+    private struct BatchRun(PooledBuffer reply, RequestHeader header, Instant now)
     {
         public readonly PooledBuffer Reply = reply;
-        public readonly WriteDurability Durability = durability;
+        public readonly RequestHeader Header = header;
+        public readonly WriteDurability Durability = header.Durability;
         public readonly Instant Now = now;
 
         /// <summary>The newest offset on which the reply depends.</summary>
         public long Observed;
 
+        /// <summary>True once the batch has tried to write, be it in vain: what it is told holds as long as the reign does.</summary>
+        public bool MeansToWrite;
+
+        /// <summary>True once an operation of the batch took effect, now or when it was sent before.</summary>
         public bool Writes;
 
-        /// <summary>
-        /// True once the batch has tried to write, be it in vain: sent again under a later reign it might succeed, behind batches
-        /// that its client sent after it and that took effect in this one.
-        /// </summary>
-        public bool MeansToWrite;
+        /// <summary>True once an operation of the batch took effect now.</summary>
+        public bool Appended;
+
+        /// <summary>The client's session; null while it has none.</summary>
+        public ClientSession? Session;
 
         public void Observe(long offset) => Observed = Math.Max(Observed, offset);
 
         /// <summary>The reply to a write with <see cref="WriteDurability.Primary"/> does not wait for the write's own commit.</summary>
         public void Wrote(long offset)
         {
-            Writes = true;
+            Appended = Writes = true;
             if (Durability == WriteDurability.Replicated)
                 Observe(offset);
+        }
+
+        /// <summary>An operation took effect when it was sent before: what its result depended on was there before it, so its own commit tells.</summary>
+        public void FoundWritten(long offset)
+        {
+            Writes = true;
+            Observe(offset);
         }
     }
 }

@@ -1,6 +1,7 @@
 using Grid.Formats.Mutations;
 using Grid.Replication.Links;
 using Grid.Replication.Records;
+using Grid.Replication.Sessions;
 using Grid.Replication.Time;
 using Grid.Storage;
 
@@ -72,8 +73,9 @@ public sealed partial class ShardPrimary
         LogPosition at = _copy.Position;
         ShardSnapshot scan = _copy.Store.BeginSnapshot(EntryVersion.Pack(at.Epoch, at.Offset));
         SyncAnnouncement announcement = new(_entropy.NextId(), at.Offset, reason == CodecReason.EveryMemberDecodes, _record.Lineage, Plants(PlantedBug.ForgetsHistory) ? [] : [.. _copy.History.Starts]);
+        IReadOnlyList<byte[]> sessions = Plants(PlantedBug.SnapshotsWithoutSessions) ? new SessionTable().Pack() : _copy.Sessions.Pack();
         SnapshotMember[] members = [.. cohort.Select(MemberOf)];
-        _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, scan, members, _options.Transport, _options.Checksums, reason));
+        _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, sessions, scan, members, _options.Transport, _options.Checksums, reason));
         foreach (PrimaryLink link in cohort)
             BeginSync(link, _snapshot, now);
         LastWindow = $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}";

@@ -49,7 +49,7 @@ public sealed partial class ShardPrimary
                 ExecuteIncrement(ref run, keyspace, hash, operation);
                 break;
             case OperationKind.Clear:
-                ExecuteClear(ref run, keyspace);
+                ExecuteClear(ref run, keyspace, operation);
                 break;
         }
     }
@@ -101,7 +101,7 @@ public sealed partial class ShardPrimary
                 expiry = entry.ExpiryUnixMs;
         }
 
-        long offset = AppendSet(keyspace, operation.Key, hash, operation.Value, expiry);
+        long offset = AppendSet(keyspace, operation.Key, hash, operation.Value, expiry, OriginOf(ref run, operation.Number));
         run.Wrote(offset);
         Answer(run, OperationStatus.Ok, EntryVersion.Pack(_epoch, offset), expiry);
     }
@@ -120,7 +120,10 @@ public sealed partial class ShardPrimary
             return;
         }
 
-        run.Wrote(AppendDelete(keyspace, operation.Key, hash));
+        MutationOrigin origin = OriginOf(ref run, operation.Number);
+        long offset = AppendDelete(keyspace, operation.Key, hash, origin);
+        Remember(origin, keyspace, hash, offset);
+        run.Wrote(offset);
         Answer(run, OperationStatus.Ok);
     }
 
@@ -139,10 +142,12 @@ public sealed partial class ShardPrimary
         }
 
         long expiry = operation.TimeToLiveMs > 0 ? run.Now.UnixMs + operation.TimeToLiveMs : 0;
-        int length = Mutation.WriteExpire(_copy.Log.Reserve(_epoch, Mutation.LengthMax(operation.Key.Length, 0)), keyspace.Data.Id, operation.Key, expiry);
+        MutationOrigin origin = OriginOf(ref run, operation.Number);
+        int length = Mutation.WriteExpire(_copy.Log.Reserve(_epoch, Mutation.LengthMax(operation.Key.Length, 0)), keyspace.Data.Id, operation.Key, expiry, origin);
         long offset = Append(length);
         ulong version = EntryVersion.Pack(_epoch, offset);
         keyspace.Data.SetExpiry(operation.Key, hash, expiry, version);
+        Remember(origin, keyspace, hash, offset);
         run.Wrote(offset);
         Answer(run, OperationStatus.Ok, version, expiry);
     }
@@ -170,17 +175,19 @@ public sealed partial class ShardPrimary
             expiry = entry.ExpiryUnixMs;
         Span<byte> digits = stackalloc byte[20];
         Utf8Formatter.TryFormat(counter, digits, out int length);
-        long offset = AppendSet(keyspace, operation.Key, hash, digits[..length], expiry);
+        long offset = AppendSet(keyspace, operation.Key, hash, digits[..length], expiry, OriginOf(ref run, operation.Number), counter);
         run.Wrote(offset);
         Answer(run, OperationStatus.Ok, EntryVersion.Pack(_epoch, offset), expiry, counter);
     }
 
-    private void ExecuteClear(ref BatchRun run, PrimaryKeyspace keyspace)
+    private void ExecuteClear(ref BatchRun run, PrimaryKeyspace keyspace, in Operation operation)
     {
         run.Observe(LogEnd);
         long entries = keyspace.Data.Statistics.Entries;
-        long offset = Append(Mutation.WriteClear(_copy.Log.Reserve(_epoch, Mutation.LengthMax(0, 0)), keyspace.Data.Id));
+        MutationOrigin origin = OriginOf(ref run, operation.Number);
+        long offset = Append(Mutation.WriteClear(_copy.Log.Reserve(_epoch, Mutation.LengthMax(0, 0)), keyspace.Data.Id, origin, entries));
         keyspace.Data.Clear(EntryVersion.Pack(_epoch, offset));
+        Remember(origin, keyspace, 0, offset, entries, clears: true);
         keyspace.ClearedAt = Plants(PlantedBug.TellsUncommittedClear) ? 0 : offset;
         run.Wrote(offset);
         Answer(run, OperationStatus.Ok, number: entries);
@@ -194,18 +201,20 @@ public sealed partial class ShardPrimary
         _ => found && version == operation.Version,
     };
 
-    private long AppendSet(PrimaryKeyspace keyspace, ReadOnlySpan<byte> key, ulong hash, ReadOnlySpan<byte> value, long expiryUnixMs)
+    private long AppendSet(
+        PrimaryKeyspace keyspace, ReadOnlySpan<byte> key, ulong hash, ReadOnlySpan<byte> value, long expiryUnixMs, in MutationOrigin origin, long? result = null)
     {
         Span<byte> log = _copy.Log.Reserve(_epoch, Mutation.LengthMax(key.Length, value.Length));
-        long offset = Append(Mutation.WriteSet(log, keyspace.Data.Id, key, value, expiryUnixMs));
+        long offset = Append(Mutation.WriteSet(log, keyspace.Data.Id, key, value, expiryUnixMs, origin, result));
         keyspace.Data.Set(key, hash, value, expiryUnixMs, EntryVersion.Pack(_epoch, offset));
+        Remember(origin, keyspace, hash, offset, result ?? 0);
         return offset;
     }
 
-    private long AppendDelete(PrimaryKeyspace keyspace, ReadOnlySpan<byte> key, ulong hash, bool expired = false)
+    private long AppendDelete(PrimaryKeyspace keyspace, ReadOnlySpan<byte> key, ulong hash, in MutationOrigin origin = default, bool expired = false)
     {
         Span<byte> log = _copy.Log.Reserve(_epoch, Mutation.LengthMax(key.Length, 0));
-        long offset = Append(Mutation.WriteDelete(log, keyspace.Data.Id, key));
+        long offset = Append(Mutation.WriteDelete(log, keyspace.Data.Id, key, origin));
         keyspace.Data.Delete(key, hash, EntryVersion.Pack(_epoch, offset), expired);
         keyspace.Tombstones[hash] = offset;
         _tombstones.Enqueue((offset, keyspace, hash));

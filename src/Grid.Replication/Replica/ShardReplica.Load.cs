@@ -198,7 +198,7 @@ public sealed partial class ShardReplica
         if (_epoch != 0)
             Advance(_committed, now);
         if (Plants(PlantedBug.AppliesKeptTwice) && loaded.Applied >= loaded.Log.FirstOffset)
-            MutationApplier.Apply(loaded.Store, loaded.Log.Read(loaded.Log.FirstOffset, 1));
+            MutationApplier.Apply(loaded.Store, loaded.Sessions, loaded.Log.Read(loaded.Log.FirstOffset, 1));
     }
 
     private void FailLoad(ReplicaEvent kind, string reason, Instant now)

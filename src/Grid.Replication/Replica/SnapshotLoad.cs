@@ -3,6 +3,7 @@ using Grid.Formats.Binary;
 using Grid.Formats.Snapshots;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
+using Grid.Replication.Sessions;
 using Grid.Storage;
 
 namespace Grid.Replication.Replica;
@@ -16,6 +17,7 @@ public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
     private readonly SnapshotReader _reader;
     private readonly List<EntryHandle> _group = [];
     private Keyspace? _keyspace;
+    private bool _hasSessions;
     private bool _ended;
     private int _holders = 1;
 
@@ -59,6 +61,8 @@ public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
         if (WireBytes < _announcement.Length)
             throw new SnapshotFormatException(PayloadFault.Truncated, $"it ends at {WireBytes} of the {_announcement.Length} bytes that were announced", WireBytes);
         _reader.Complete();
+        if (!_hasSessions)
+            throw new MalformedException("The snapshot does not say which operations its clients need not repeat.");
         if (!_ended || _reader.Entries != entries)
             throw new MalformedException($"The snapshot has {_reader.Entries} entries; its sender counted {entries}.");
     }
@@ -107,6 +111,10 @@ public sealed class SnapshotLoad : ISnapshotHandler, IDisposable
 
     void ISnapshotHandler.OnExtra(string name, ReadOnlySpan<byte> value)
     {
+        if (name != SessionCodec.FieldName)
+            return;
+        _target.Sessions.Load(value);
+        _hasSessions = true;
     }
 
     void ISnapshotHandler.OnEnd(SnapshotTotals totals) => _ended = true;

@@ -103,6 +103,8 @@ internal sealed class SnapshotProducer : IDisposable
             BasePosition = new LogPosition(_plan.BaseEpoch, announcement.BaseOffset),
             History = announcement.History,
         });
+        foreach (byte[] part in _plan.Sessions)
+            _writer.WriteExtra(SnapshotPlan.SessionsField, part);
     }
 
     /// <summary>One slice of the scan, in the primary's turn.</summary>

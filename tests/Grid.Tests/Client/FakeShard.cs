@@ -15,12 +15,13 @@ internal enum Refusing
 }
 
 /// <summary>
-/// The server's side of the contract, as simply as it can be said: a dictionary, and per client the number that comes
-/// next. Keeps a log of what took effect.
+/// The server's side of the contract, as simply as it can be said: a dictionary, per client the number that comes
+/// next, and, over all reigns, which of its operations took effect. Keeps a log of what took effect.
 /// </summary>
 internal sealed class FakeShard(int number, TimeProvider time)
 {
     private readonly Dictionary<ulong, Session> _sessions = [];
+    private readonly Dictionary<ulong, SortedDictionary<long, Effect>> _effects = [];
     private readonly SortedDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private long _offset;
 
@@ -35,6 +36,15 @@ internal sealed class FakeShard(int number, TimeProvider time)
     /// <summary>True if it keeps the last replies and gives them to whoever asks for a number again.</summary>
     public bool KeepsReplies { get; set; }
 
+    /// <summary>A server that remembers nothing of its clients' operations.</summary>
+    public bool ForgetsEffects { get; set; }
+
+    /// <summary>A server that does what is repeated without a look at what it remembers.</summary>
+    public bool IgnoresRepetition { get; set; }
+
+    /// <summary>Operations that were repeated, and of them those that had taken effect.</summary>
+    public (int Repeated, int Found) Repetitions { get; private set; }
+
     /// <summary>How long a batch behind a hole is kept.</summary>
     public long HoldMs { get; set; } = 60;
 
@@ -45,6 +55,9 @@ internal sealed class FakeShard(int number, TimeProvider time)
     public (int Batches, int Operations) Executed { get; private set; }
 
     private sealed record Entry(byte[] Value, ulong Version, long ExpiryUnixMs);
+
+    /// <summary>An operation that took effect: where, and its result.</summary>
+    private sealed record Effect(string Keyspace, string? Key, ulong Version, long Number);
 
     private sealed class Session
     {
@@ -178,14 +191,48 @@ internal sealed class FakeShard(int number, TimeProvider time)
 
     private PooledBuffer Execute(byte[] request)
     {
-        RequestHeader.Read(request, out int count);
+        RequestHeader header = RequestHeader.Read(request, out int count);
         PooledBuffer reply = PooledBuffer.Rent(256);
         new ReplyHeader(BatchStatus.Ok, Epoch, 0, count).Write(reply);
         OperationReader reader = new(request, count);
         while (reader.TryRead(out Operation operation))
-            Execute(operation).Write(reply);
+            ExecuteOnce(header, operation).Write(reply);
         Executed = (Executed.Batches + 1, Executed.Operations + count);
         return reply;
+    }
+
+    private OperationResult ExecuteOnce(in RequestHeader header, in Operation operation)
+    {
+        if (operation.Kind is OperationKind.Scan or OperationKind.Statistics)
+            return Execute(operation);
+        if (!_effects.TryGetValue(header.Client, out SortedDictionary<long, Effect>? effects))
+            _effects.Add(header.Client, effects = []);
+        long settledBelow = header.SettledBelow;
+        foreach (long settled in effects.Keys.Where(n => n < settledBelow).ToArray())
+            effects.Remove(settled);
+        string keyspace = Encoding.Latin1.GetString(operation.Keyspace);
+        string? key = operation.Kind == OperationKind.Clear ? null : Encoding.Latin1.GetString(operation.Key);
+        if (header.Repeats && !IgnoresRepetition)
+        {
+            bool found = effects.TryGetValue(operation.Number, out Effect? effect);
+            Repetitions = (Repetitions.Repeated + 1, Repetitions.Found + (found ? 1 : 0));
+            if (ForgetsEffects)
+                return Status(OperationStatus.SessionExpired);
+            if (found)
+                return new OperationResult { Version = effect!.Version, Number = effect.Number };
+            long number = operation.Number;
+            if (operation.Flags.HasFlag(OperationFlags.OnlyLookUp)
+                || effects.Any(later => later.Key > number && later.Value.Keyspace == keyspace && (key is null || later.Value.Key is null || later.Value.Key == key)))
+            {
+                return Status(OperationStatus.Overtaken);
+            }
+        }
+
+        int before = Applied.Count;
+        OperationResult result = Execute(operation);
+        if (Applied.Count > before)
+            effects[operation.Number] = new Effect(keyspace, key, result.Version, result.Number);
+        return result;
     }
 
     private OperationResult Execute(in Operation operation)

@@ -137,13 +137,13 @@ public sealed class PipelineSimulationTests
     private sealed class ForgetfulPipeline(OperationDispatcher dispatcher, PipelineSettings settings, int shard)
         : ShardPipeline(dispatcher, settings, shard)
     {
-        protected override bool IsOutcomeUnknown(Batch batch) => false;
+        protected override bool IsRepetition(Batch batch) => false;
     }
 
     private sealed class DisorderlyPipeline(OperationDispatcher dispatcher, PipelineSettings settings, int shard)
         : ShardPipeline(dispatcher, settings, shard)
     {
-        protected override void PutFirst(Batch first, Batch last) => PutLast(first, last);
+        protected override void PutBack(Batch first, Batch last) => PutLast(first, last);
     }
 
     private enum Outcome

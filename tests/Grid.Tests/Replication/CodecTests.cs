@@ -84,6 +84,47 @@ public sealed class CodecTests
     }
 
     [Fact]
+    public void Mutations_of_operations_and_sessions_have_these_bytes()
+    {
+        byte[] room = new byte[100];
+        MutationOrigin origin = new(2, 300, 298);
+        Assert.Equal("83" + "02AC0202" + "0701020900000000000000" + "6B7676", Hex(room, Mutation.WriteSet(room, 7, "k"u8, "vv"u8, 9, origin)));
+        Assert.Equal("C3" + "02AC0202" + "0104" + "0701020000000000000000" + "6B2D35", Hex(room, Mutation.WriteSet(room, 7, "k"u8, "-5"u8, 0, origin, -5)));
+        Assert.Equal("84" + "02AC0202" + "07016B", Hex(room, Mutation.WriteDelete(room, 7, "k"u8, origin)));
+        Assert.Equal("85" + "02AC0202" + "07010900000000000000" + "6B", Hex(room, Mutation.WriteExpire(room, 7, "k"u8, 9, origin)));
+        Assert.Equal("C6" + "02AC0202" + "00AC02" + "07", Hex(room, Mutation.WriteClear(room, 7, origin, 300)));
+        Assert.Equal("0702" + "0807060504030201" + "05", Hex(room, Mutation.WriteOpenSession(room, 2, 0x0102030405060708, 5)));
+        Assert.Equal("0802", Hex(room, Mutation.WriteEvictSession(room, 2)));
+    }
+
+    [Theory]
+    [InlineData(long.MinValue)]
+    [InlineData(-1)]
+    [InlineData(0)]
+    [InlineData(long.MaxValue)]
+    public void An_operations_mutation_comes_out_as_it_went_in_and_damage_is_malformed(long result)
+    {
+        byte[] room = new byte[Mutation.LengthMax(1, 1)];
+        MutationOrigin origin = new(int.MaxValue, long.MaxValue, result & 1);
+        byte[] bytes = room[..Mutation.WriteSet(room, int.MaxValue, "k"u8, "v"u8, long.MaxValue, origin, result)];
+        Mutation read = Mutation.Read(bytes);
+        Assert.Equal((origin, result, bytes.Length, long.MaxValue), (read.Origin, read.Result, read.Length, read.ExpiryUnixMs));
+        Assert.True(read.Key.SequenceEqual("k"u8) && read.Value.SequenceEqual("v"u8));
+        Damage(bytes, damaged => _ = Mutation.Read(damaged).Length, cutsFail: true);
+    }
+
+    [Theory]
+    [InlineData("81")]
+    [InlineData("41")]
+    [InlineData("820200000001")]
+    [InlineData("430701020900000000000000")]
+    [InlineData("84000000" + "07016B")]
+    [InlineData("84000102" + "07016B")]
+    [InlineData("0900")]
+    public void A_mutation_that_claims_too_much_is_malformed(string hex) =>
+        Assert.Throws<MalformedException>(() => Mutation.Read(Convert.FromHexString(hex)).Length);
+
+    [Fact]
     public void A_set_comes_out_as_it_went_in_and_damage_is_malformed() =>
         Gen.Select(Gen.Byte.Array[0, 300], Gen.Byte.Array[0, 300], Gen.Int[0, int.MaxValue], Gen.Long[0, long.MaxValue]).Sample(
             (key, value, keyspace, expiry) =>
@@ -106,6 +147,40 @@ public sealed class CodecTests
         ReadAll(blob, read);
         Assert.Equal(operations, read);
         Damage(blob, damaged => ReadAll(damaged, []), cutsFail: true);
+    }
+
+    [Fact]
+    public void The_head_of_a_request_has_these_bytes()
+    {
+        byte[] blob = Bytes(Requests.Build([Op.Count()], client: 0x11, number: 3, epoch: 4, acknowledgedBelow: 2, shard: 5, firstOperation: 9, settledBelow: 8, repeats: true));
+        Assert.Equal(
+            "01000101" + "05000000" + "1100000000000000" + "0300000000000000" + "0400000000000000" + "0200000000000000" + "E8030000" + "01000000" + "0900000000000000" + "0800000000000000" + "7F026B730900",
+            Convert.ToHexString(blob));
+        RequestHeader header = RequestHeader.Read(blob, out int operations);
+        Assert.Equal((9L, 8L, true, 1), (header.FirstOperation, header.SettledBelow, header.Repeats, operations));
+    }
+
+    [Fact]
+    public void Operations_that_follow_each_other_cost_no_bytes_for_their_numbers_and_others_two()
+    {
+        (byte[] plain, _) = Numbered(0, 0, 0);
+        (byte[] following, long[] read) = Numbered(7, 8, 9);
+        Assert.Equal(plain.Length, following.Length);
+        Assert.Equal([7, 8, 9], read);
+        (byte[] gaps, read) = Numbered(7, 9, 200);
+        Assert.Equal(plain.Length + 2 + 3, gaps.Length);
+        Assert.Equal([7, 9, 200], read);
+        Damage(gaps, damaged => ReadAll(damaged, []), cutsFail: true);
+    }
+
+    [Theory]
+    [InlineData(0, 5, 5, true)]
+    [InlineData(1, 0, 0, true)]
+    [InlineData(1, 5, 6, false)]
+    public void Numbers_without_a_place_in_the_order_and_settled_ones_are_malformed(long number, long firstOperation, long settledBelow, bool repeats)
+    {
+        byte[] blob = Bytes(Requests.Build([Op.Set("k")], number: number, firstOperation: firstOperation, settledBelow: settledBelow, repeats: repeats));
+        Assert.Throws<MalformedException>(() => RequestHeader.Read(blob, out _));
     }
 
     [Fact]
@@ -181,6 +256,22 @@ public sealed class CodecTests
                 operation.Kind == OperationKind.Scan ? operation.EntriesMax : 100,
                 Encoding.UTF8.GetString(operation.Keyspace)));
         }
+    }
+
+    private static (byte[] Blob, long[] Read) Numbered(params long[] numbers)
+    {
+        PooledBuffer buffer = PooledBuffer.Rent(100);
+        new RequestHeader(0, 1, 1, 1, 0, 1, WriteDurability.Replicated, false).Write(buffer);
+        OperationWriter writer = new(buffer);
+        foreach (long number in numbers)
+            writer.Write("ks", new Operation { Kind = OperationKind.Delete, Key = "k"u8, Number = number });
+        RequestHeader.PatchCount(buffer, writer.Count);
+        byte[] blob = Bytes(buffer);
+        List<long> read = [];
+        OperationReader reader = new(blob, numbers.Length);
+        while (reader.TryRead(out Operation operation))
+            read.Add(operation.Number);
+        return (blob, [.. read]);
     }
 
     private static string Show(byte[] page)

@@ -3,6 +3,7 @@ using Grid.Formats.Snapshots;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Replica;
+using Grid.Replication.Sessions;
 using Grid.Tests.Replication.Rigs;
 using Xunit;
 
@@ -87,6 +88,24 @@ public sealed class ReplicaLoadTests
         Assert.Equal(ReplicaPhase.Following, _rig.Core.Phase);
         Assert.Equal(3, _rig.Acknowledgements[^1].Offset);
         Assert.Single(_rig.Attaches);
+    }
+
+    [Fact]
+    public void A_snapshot_brings_what_is_remembered_of_clients_and_is_none_without()
+    {
+        SessionTable table = new();
+        table.Open(0, 5, 1, 2);
+        table.Record(new MutationOrigin(0, 3, 2), 1, false, 4, 5, 6);
+        _rig.Announce(5, 10);
+        _rig.Piece(5, ReplicaRig.Payload(10, sessions: []));
+        _rig.End(5, 9);
+        Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadCorrupt);
+        Assert.Equal(CopyState.Empty, _rig.Core.Copy.State);
+        ReplicaRig other = new ReplicaRig().Attach();
+        other.Announce(5, 10);
+        other.Piece(5, ReplicaRig.Payload(10, SnapshotCodec.Lz4, sessions: table.Pack()));
+        other.End(5, 9);
+        Assert.Equal((CopyState.Complete, table.Digest()), (other.Core.Copy.State, other.Core.Copy.Sessions.Digest()));
     }
 
     [Fact]

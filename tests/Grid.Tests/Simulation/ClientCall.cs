@@ -19,6 +19,7 @@ internal sealed record SimOperation(
 /// <summary>A batch of a client, through all its tries.</summary>
 internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimOperation> operations, WriteDurability durability)
 {
+    private readonly bool[] _onlyLookUp = new bool[operations.Count];
     private byte[]? _body;
 
     public SimClient Client { get; } = client;
@@ -35,16 +36,31 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
 
     public long AcknowledgedBelow { get; set; }
 
+    /// <summary>Number of the first operation, for ever; 0 for operations without numbers.</summary>
+    public long FirstOperation { get; init; }
+
+    public long SettledBelow { get; set; }
+
+    /// <summary>Sent before: it may have been applied.</summary>
+    public bool Repeats { get; set; }
+
     /// <summary>Answered, or given up.</summary>
     public bool Done { get; set; }
 
-    /// <summary>Known not to have been applied: to be sent again.</summary>
+    /// <summary>Refused under its number, or past it: to be sent again.</summary>
     public bool Rejected { get; set; }
 
     public long SentAtMs { get; set; }
 
-    /// <summary>Tries whose fate is not known.</summary>
-    public int UnderWay { get; set; }
+    public int Sends { get; set; }
+
+    /// <summary>A later call of the client was answered: what is on the same keys here must not be done behind it.</summary>
+    public void OnlyLookUp(ClientCall later)
+    {
+        for (int i = 0; i < Operations.Count; i++)
+            _onlyLookUp[i] |= later.Operations.Any(other => Meet(Operations[i], other));
+        _body = null;
+    }
 
     /// <summary>The request blob as it is now.</summary>
     public byte[] Render()
@@ -52,6 +68,7 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
         PooledBuffer request = PooledBuffer.Rent(1024);
         request.Write(_body ??= Build());
         RequestHeader.PatchOrder(request, Number, Epoch, AcknowledgedBelow, 1000);
+        RequestHeader.PatchSession(request, SettledBelow, Repeats);
         byte[] rendered = request.Span.ToArray();
         request.Release();
         return rendered;
@@ -81,18 +98,26 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
     public override string ToString() =>
         $"client {Client.Id} shard {Shard} batch {Epoch}/{Number} [{string.Join(' ', Operations.Select(operation => $"{operation.Kind}:{operation.Key}"))}]";
 
+    private static bool Meet(SimOperation one, SimOperation other) =>
+        one.Keyspace == other.Keyspace
+        && (one.Key == other.Key || one.Kind == OperationKind.Clear || other.Kind == OperationKind.Clear)
+        && one.Kind is not (OperationKind.Scan or OperationKind.Statistics)
+        && other.Kind is not (OperationKind.Scan or OperationKind.Statistics);
+
     private byte[] Build()
     {
         PooledBuffer buffer = PooledBuffer.Rent(1024);
         new RequestHeader(Shard, Client.Id, 0, 0, 0, 1000, Durability, Committed: true).Write(buffer);
         OperationWriter writer = new(buffer);
-        foreach (SimOperation operation in Operations)
+        for (int i = 0; i < Operations.Count; i++)
         {
+            SimOperation operation = Operations[i];
             writer.Write(operation.Keyspace, new Operation
             {
+                Number = FirstOperation == 0 ? 0 : FirstOperation + i,
                 Kind = operation.Kind,
                 Condition = operation.Condition,
-                Flags = operation.Flags,
+                Flags = operation.Flags | (_onlyLookUp[i] ? OperationFlags.OnlyLookUp : OperationFlags.None),
                 Key = Encoding.UTF8.GetBytes(operation.Key),
                 Value = Encoding.UTF8.GetBytes(operation.Value),
                 TimeToLiveMs = operation.TimeToLiveMs,
@@ -108,6 +133,12 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
         buffer.Release();
         return bytes;
     }
+}
+
+/// <summary>One try of a call: its answer counts while the call has that number.</summary>
+internal sealed record ClientTry(ClientCall Call, long Number, long Epoch)
+{
+    public bool IsCurrent => !Call.Done && Call.Number == Number && Call.Epoch == Epoch;
 }
 
 /// <summary>One result as a client sees it.</summary>

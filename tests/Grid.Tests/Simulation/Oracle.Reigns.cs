@@ -94,6 +94,7 @@ internal sealed partial class Oracle
                 Require(_truth.TryAdd(mutation.At, mutation), $"3: {mutation.At} was appended twice");
                 string? wrong = reign.Model.Apply(mutation, IsOrdered);
                 Require(wrong is null, $"10: {wrong}");
+                RequireUntold(reign, mutation);
                 rest = rest[mutation.Bytes.Length..];
             }
 

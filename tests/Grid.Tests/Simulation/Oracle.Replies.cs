@@ -11,27 +11,29 @@ namespace Grid.Tests.Simulation;
 /// </content>
 internal sealed partial class Oracle
 {
-    private readonly Dictionary<(long Epoch, ClientCall Call), Arrival> _arrivals = [];
+    private readonly Dictionary<(long Epoch, ClientTry Try), Arrival> _arrivals = [];
+    private readonly HashSet<(ulong Client, long Number)> _toldNothing = [];
 
-    public void BeforeExecute(SimPrimary primary, ClientCall call)
+    public void BeforeExecute(SimPrimary primary, ClientTry attempt)
     {
         CheckPrimary(primary);
-        if (!_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign) || _arrivals.ContainsKey((reign.Epoch, call)))
+        if (!_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign) || _arrivals.ContainsKey((reign.Epoch, attempt)))
             return;
-        long[] depends = [.. call.Operations.Select(operation =>
+        long[] depends = [.. attempt.Call.Operations.Select(operation =>
             !operation.Looks ? 0 : operation.LooksAtAll ? reign.Model.NewestIn(operation.Keyspace, reign.End) : reign.Model.NewestOf(operation.Keyspace, operation.Key))];
-        _arrivals[(reign.Epoch, call)] = new Arrival(reign.End, depends);
+        _arrivals[(reign.Epoch, attempt)] = new Arrival(reign.End, depends);
     }
 
     /// <summary>A reply leaves.</summary>
-    public void OnReply(SimPrimary primary, ClientCall call, byte[] reply)
+    public void OnReply(SimPrimary primary, ClientTry attempt, byte[] reply)
     {
+        ClientCall call = attempt.Call;
         CheckPrimary(primary);
         ReplyHeader header = ReplyHeader.Read(reply);
         if (header.Status != BatchStatus.Ok)
             return;
         CheckLeases(primary.Core.Epoch, "answers");
-        _arrivals.Remove((primary.Core.Epoch, call), out Arrival? arrival);
+        _arrivals.Remove((primary.Core.Epoch, attempt), out Arrival? arrival);
         long committed = primary.Core.Committed;
         Require(header.Epoch == primary.Core.Epoch, $"9: a reply of epoch {header.Epoch} in epoch {primary.Core.Epoch}");
         Reign reign = _reigns[primary.Core.Epoch];
@@ -39,18 +41,56 @@ internal sealed partial class Oracle
         Require(results.Count == call.Operations.Count, $"10: {results.Count} results for {call}");
         for (int i = 0; i < results.Count; i++)
         {
-            if (results[i].Status is OperationStatus.NotEnoughReplicas or OperationStatus.Overloaded or OperationStatus.Invalid)
+            if (results[i].Status is OperationStatus.NotEnoughReplicas or OperationStatus.Overloaded or OperationStatus.Invalid or OperationStatus.Overtaken or OperationStatus.SessionExpired)
                 continue;
+            TrueMutation? effect = EffectOf(reign, call, i, results[i], committed);
             Require(
-                arrival is null || arrival.DependsAtLeast[i] <= committed,
+                arrival is null || effect?.At.Offset <= arrival.LogEnd || arrival.DependsAtLeast[i] <= committed,
                 $"9: result {i} of {call}, {results[i].Status}, depends on {arrival?.DependsAtLeast[i]}, only {committed} is committed");
             CheckResult(reign, call, call.Operations[i], results[i], committed);
-            if (arrival is not null)
+            if (arrival is not null && effect is null)
                 CheckSeen(reign, call, call.Operations[i], results[i], arrival.LogEnd, Math.Max(committed, arrival.LogEnd));
         }
 
         if (call.Durability == WriteDurability.Replicated && results.Where((result, i) => result.Status == OperationStatus.Ok && IsWrite(call.Operations[i])).Any())
             CheckEnoughMembers(primary, call);
+    }
+
+    /// <summary>
+    /// The effect that a successful write had, be it when it was sent before: exactly that one is told, and not before it is safe.
+    /// </summary>
+    private TrueMutation? EffectOf(Reign reign, ClientCall call, int i, SimResult result, long committed)
+    {
+        SimOperation operation = call.Operations[i];
+        if (call.FirstOperation == 0 || result.Status != OperationStatus.Ok || !IsWrite(operation))
+            return null;
+        TrueMutation? effect = reign.Model.Sessions.EffectOf(call.Client.Id, call.FirstOperation + i);
+        Require(effect is not null || operation.Kind == OperationKind.Clear, $"10: result {i} of {call} is Ok, and it took no effect");
+        Require(call.Durability == WriteDurability.Primary || effect is null || effect.At.Offset <= committed, $"9: result {i} of {call} tells of {effect?.At}, only {committed} is committed");
+        Require(result.Version == 0 || result.Version == effect!.Version, $"10: result {i} of {call} shows version {result.Version:x}, its effect is {effect?.At}");
+        Require(result.Number == effect?.Result || effect is null, $"10: result {i} of {call} is {result.Number}, it was {effect?.Result} at first");
+        return effect;
+    }
+
+    /// <summary>A client takes a reply. What it is told to have had no effect has none from then on.</summary>
+    public void OnTold(ClientCall call, List<SimResult> results)
+    {
+        for (int i = 0; i < results.Count; i++)
+        {
+            if (call.FirstOperation == 0 || !IsWrite(call.Operations[i]) || results[i].Status is OperationStatus.Ok or OperationStatus.SessionExpired)
+                continue;
+            (ulong, long) operation = (call.Client.Id, call.FirstOperation + i);
+            _toldNothing.Add(operation);
+            Require(
+                _committed.Epoch == 0 || _reigns[_committed.Epoch].Model.Sessions.EffectOf(call.Client.Id, call.FirstOperation + i) is not { } effect || effect.At.Offset > _committed.Offset,
+                $"10: operation {operation} was told {results[i].Status} and took effect");
+        }
+    }
+
+    private void RequireUntold(Reign reign, TrueMutation mutation)
+    {
+        if (!mutation.Origin.IsNone)
+            Require(!_toldNothing.Contains((reign.Model.Sessions.ClientOf(mutation.Origin.Session), mutation.Origin.Number)), $"10: operation {mutation.Origin} takes effect at {mutation.At}, its client was told that it had none");
     }
 
     private void CheckResult(Reign reign, ClientCall call, SimOperation operation, SimResult result, long committed)

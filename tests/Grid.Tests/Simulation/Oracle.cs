@@ -176,6 +176,8 @@ internal sealed partial class Oracle(World world, int shard)
         foreach ((var key, var entry) in model.Entries)
             Require(_found.TryGetValue(key, out var there) && there == entry, $"4: {copy.Name} at {applied} has {key} as {(_found.TryGetValue(key, out var other) ? other : "nothing")}, not {entry}");
         Require(_found.Count == model.Entries.Count, $"4: {copy.Name} at {applied} has {_found.Count} entries, not {model.Entries.Count}");
+        string? sessions = model.Sessions.Compare(copy.Sessions);
+        Require(sessions is null, $"4: {copy.Name} at {applied} remembers {sessions}");
         Require(
             model.Names.All(name => copy.Store.Find(name.Key)?.Name == name.Value),
             $"4: {copy.Name} at {applied} does not know the keyspaces");

@@ -5,7 +5,7 @@ using Grid.Formats.Mutations;
 namespace Grid.Tests.Simulation;
 
 /// <summary>One mutation as it truly is, for ever.</summary>
-internal sealed record TrueMutation(LogPosition At, byte[] Bytes, MutationKind Kind, int Keyspace, string Key, string Value, long ExpiryUnixMs)
+internal sealed record TrueMutation(LogPosition At, byte[] Bytes, MutationKind Kind, int Keyspace, string Key, string Value, long ExpiryUnixMs, MutationOrigin Origin, long Result, ulong Client)
 {
     public ulong Version => EntryVersion.Pack(At.Epoch, At.Offset);
 
@@ -19,7 +19,10 @@ internal sealed record TrueMutation(LogPosition At, byte[] Bytes, MutationKind K
             mutation.Keyspace,
             Encoding.UTF8.GetString(mutation.Key),
             Encoding.UTF8.GetString(mutation.Value),
-            mutation.ExpiryUnixMs);
+            mutation.ExpiryUnixMs,
+            mutation.Origin,
+            mutation.Result,
+            mutation.Client);
     }
 }
 
@@ -32,6 +35,9 @@ internal sealed class PathModel
     private readonly Dictionary<string, long> _clearedAt = [];
     private readonly HashSet<(ulong Client, long Number)> _values = [];
     private readonly Dictionary<(ulong Client, int, string), long> _lastOf = [];
+
+    /// <summary>What is remembered of clients' operations.</summary>
+    public SessionModel Sessions { get; } = new();
 
     /// <summary>What each key was when, for the model of a reign.</summary>
     public Timeline? Times { get; init; }
@@ -50,7 +56,12 @@ internal sealed class PathModel
                 return null;
             case MutationKind.CreateKeyspace:
                 return _names.TryAdd(mutation.Keyspace, mutation.Key) ? null : $"keyspace {mutation.Keyspace} is created twice";
+            case MutationKind.OpenSession or MutationKind.EvictSession:
+                return Sessions.Apply(mutation);
         }
+
+        if (!mutation.Origin.IsNone && Sessions.Record(mutation) is { } wrong)
+            return wrong;
 
         if (!_names.TryGetValue(mutation.Keyspace, out string? keyspace))
             return $"{mutation.Kind} for keyspace {mutation.Keyspace}, which was never created";

@@ -3,12 +3,15 @@ using Grid.Formats.Operations;
 namespace Grid.Tests.Simulation;
 
 /// <summary>
-/// A client: keeps several batches per shard under way, numbers them, and after a rejection waits for all of them
-/// before it sends what was not applied again, in order.
+/// A client: keeps several batches per shard under way, numbers them and their operations, and sends again in order, as
+/// repetitions, what was refused or not answered.
 /// </summary>
 internal sealed class SimClient
 {
-    private const long TimeoutUs = 1_500_000;
+    private const long TimeoutUs = 3_000_000;
+
+    /// <summary>How long nothing must be heard of a call for it to be sent once more.</summary>
+    private const long SilenceUs = 600_000;
 
     private readonly World _world;
     private readonly Session[] _sessions;
@@ -39,9 +42,10 @@ internal sealed class SimClient
     /// <summary>The last time a replicated write to each shard succeeded, in milliseconds.</summary>
     public long LastSuccessMs(int shard) => _sessions[shard].LastSuccessMs;
 
-    public void OnReply(ClientCall call, byte[] reply)
+    public void OnReply(ClientTry attempt, byte[] reply)
     {
-        if (call.Done || call.Rejected)
+        ClientCall call = attempt.Call;
+        if (call.Done || (!Makes(RuntimeBug.ClientTakesOldAnswers) && (!attempt.IsCurrent || call.Rejected)))
             return;
         Session session = _sessions[call.Shard];
         ReplyHeader header = ReplyHeader.Read(reply);
@@ -49,15 +53,7 @@ internal sealed class SimClient
         switch (header.Status)
         {
             case BatchStatus.Ok:
-                foreach (SimResult result in call.ReadResults(reply))
-                {
-                    if (result.Version != 0 && _versionsSeen.Count < 50)
-                        _versionsSeen.Add(result.Version);
-                }
-
-                if (call.Durability == WriteDurability.Replicated)
-                    session.LastSuccessMs = _world.NowMs;
-                Finish(session, call);
+                Answered(session, call, call.ReadResults(reply));
                 break;
             case BatchStatus.EpochChanged:
                 session.Coming = Math.Max(session.Coming, header.Epoch);
@@ -68,13 +64,13 @@ internal sealed class SimClient
                 Reject(session, call);
                 break;
             case BatchStatus.ResendFrom:
-                call.UnderWay--;
                 // The missing one and this one, not all behind the hole: each of those gets an answer of its own, and would multiply.
                 if (session.Outstanding.Find(missing => missing.Number == header.Argument) is { } first && first != call && !first.Rejected && _world.NowMs - first.SentAtMs > 10)
                     Transmit(first);
                 Transmit(call);
                 break;
-            case BatchStatus.Indeterminate when Makes(RuntimeBug.ClientRepeatsIndeterminate):
+            case BatchStatus.Indeterminate when !_unordered:
+                session.NumbersAnew = true;
                 Reject(session, call);
                 break;
             case BatchStatus.Malformed:
@@ -83,6 +79,27 @@ internal sealed class SimClient
                 Finish(session, call);
                 break;
         }
+    }
+
+    private void Answered(Session session, ClientCall call, List<SimResult> results)
+    {
+        for (int i = 0; i < results.Count; i++)
+        {
+            _world.Count($"Result{results[i].Status}");
+            if (results[i].Version != 0 && _versionsSeen.Count < 50)
+                _versionsSeen.Add(results[i].Version);
+        }
+
+        _world.Oracles[call.Shard].OnTold(call, results);
+        foreach (ClientCall earlier in session.Outstanding)
+        {
+            if (earlier.FirstOperation < call.FirstOperation)
+                earlier.OnlyLookUp(call);
+        }
+
+        if (call.Durability == WriteDurability.Replicated)
+            session.LastSuccessMs = _world.NowMs;
+        Finish(session, call);
     }
 
     private void Think()
@@ -94,12 +111,20 @@ internal sealed class SimClient
         Session session = _sessions[shard];
         if (session.Stopped || session.Outstanding.Count >= _world.Plan.OutstandingMax)
             return;
-        ClientCall call = new(this, shard, Invent(), _world.Random.Chance(0.85) ? WriteDurability.Replicated : WriteDurability.Primary)
+        List<SimOperation> operations = Invent();
+        ClientCall call = new(this, shard, operations, _world.Random.Chance(0.85) ? WriteDurability.Replicated : WriteDurability.Primary)
         {
             Number = _unordered ? 0 : session.Next++,
             Epoch = session.Epoch,
+            FirstOperation = _unordered ? 0 : session.NextOperation,
         };
+        session.NextOperation += operations.Count;
         session.Outstanding.Add(call);
+        _world.After(TimeoutUs, null, () =>
+        {
+            if (!call.Done)
+                Finish(session, call);
+        });
         Transmit(call);
     }
 
@@ -140,10 +165,14 @@ internal sealed class SimClient
     private void Transmit(ClientCall call)
     {
         Session session = _sessions[call.Shard];
-        call.UnderWay++;
+        call.Rejected = false;
         call.SentAtMs = _world.NowMs;
-        call.AcknowledgedBelow = _unordered || session.Outstanding.Count == 0 ? 0 : session.Outstanding.Min(other => other.Number);
-        long number = call.Number, epoch = call.Epoch;
+        call.Repeats = !_unordered && call.Sends > 0 && !Makes(RuntimeBug.ClientRepeatsAsNew);
+        call.Sends += call.Epoch > 0 ? 1 : 0;
+        call.AcknowledgedBelow = _unordered ? 0 : session.Outstanding.Min(other => other.Number);
+        call.SettledBelow = _unordered ? 0 : session.Outstanding.Min(other => other.FirstOperation);
+        ClientTry attempt = new(call, call.Number, call.Epoch);
+        int sends = call.Sends;
         byte[] request = call.Render();
         bool reached = false;
         _world.CallShard(
@@ -155,71 +184,65 @@ internal sealed class SimClient
             {
                 reached = true;
                 answered();
-                primary.Execute(call, request);
+                primary.Execute(attempt, request);
             },
             () =>
             {
-                if (!reached && IsOpen(call, number, epoch))
+                if (!reached && attempt.IsCurrent && !call.Rejected)
                     Reject(session, call);
             });
-        _world.After(TimeoutUs, null, () =>
+        if (_unordered)
+            return;
+        _world.After(SilenceUs, null, () =>
         {
-            if (IsOpen(call, number, epoch))
-                Finish(session, call);
+            if (attempt.IsCurrent && !call.Rejected && call.Sends == sends)
+                Transmit(call);
         });
     }
 
-    private static bool IsOpen(ClientCall call, long number, long epoch) =>
-        !call.Done && !call.Rejected && call.Number == number && call.Epoch == epoch;
-
-    /// <summary>
-    /// A try was refused. Only when no other try is under way is it known that the batch was not applied; otherwise the
-    /// other one's answer decides, or time.
-    /// </summary>
+    /// <summary>A try was refused, or the shard is past its number: all is sent again in order, after a pause.</summary>
     private void Reject(Session session, ClientCall call)
     {
+        call.Rejected = true;
         session.Stopped = true;
-        call.Rejected = --call.UnderWay == 0 || Makes(RuntimeBug.ClientForgetsTries);
-        RestartWhenSettled(session);
+        RestartSoon(session);
     }
 
-    private void Finish(Session session, ClientCall call)
+    private static void Finish(Session session, ClientCall call)
     {
         call.Done = true;
         session.Outstanding.Remove(call);
-        RestartWhenSettled(session);
     }
 
-    private void RestartWhenSettled(Session session)
+    private void RestartSoon(Session session)
     {
-        if (!session.Stopped || session.Restarting)
-            return;
-        if (session.Outstanding.Any(call => !call.Rejected) && !Makes(RuntimeBug.ClientNumbersAnewEarly))
+        if (session.Restarting)
             return;
         session.Restarting = true;
         _world.After(_world.Random.Between(5, 60) * 1000L, null, () => Restart(session));
     }
 
+    /// <summary>Under a new reign, or when the shard is past their numbers, calls get new ones; their operations keep theirs.</summary>
     private void Restart(Session session)
     {
         session.Restarting = false;
         session.Stopped = false;
-        if (session.Coming > session.Epoch && !_unordered)
+        bool isNewReign = session.Coming > session.Epoch;
+        if (!_unordered && (isNewReign || session.NumbersAnew))
         {
-            session.Epoch = session.Coming;
-            session.Next = 1;
+            session.NumbersAnew = false;
+            session.Epoch = Math.Max(session.Epoch, session.Coming);
+            session.Next = isNewReign ? 1 : session.Next;
             foreach (ClientCall call in session.Outstanding)
             {
                 call.Number = session.Next++;
                 call.Epoch = session.Epoch;
+                call.Rejected = true;
             }
         }
 
-        foreach (ClientCall call in session.Outstanding.ToArray())
-        {
-            call.Rejected = false;
+        foreach (ClientCall call in session.Outstanding.Where(call => call.Rejected).ToArray())
             Transmit(call);
-        }
     }
 
     private bool Makes(RuntimeBug bug) => _world.Plan.Broken.HasFlag(bug);
@@ -229,6 +252,8 @@ internal sealed class SimClient
         public long Epoch;
         public long Coming;
         public long Next = 1;
+        public long NextOperation = 1;
+        public bool NumbersAnew;
         public bool Stopped;
         public bool Restarting;
         public long LastSuccessMs = -1;

@@ -145,6 +145,9 @@ internal sealed record SimPlan
                 HoleWaitMs = random.Between(20, 150),
                 BatchesBehindHoleMax = random.Chance(0.3) ? random.Between(1, 4) : 64,
                 ClientsMax = random.Chance(0.15) ? random.Between(1, 3) : 4096,
+                SessionsMax = random.Chance(0.2) ? random.Between(1, 2) : 4096,
+                SessionEntriesMax = random.Chance(0.1) ? random.Between(2, 8) : 16_384,
+                SessionEntriesTotalMax = random.Chance(0.1) ? random.Between(4, 24) : 262_144,
                 RepliesWaitingMax = random.Chance(0.15) ? random.Between(3, 12) : 100_000,
                 ExpirySliceEntries = 64,
             },
@@ -202,12 +205,9 @@ internal enum RuntimeBug
     /// <summary>Where no copy can be had an empty one is made.</summary>
     CreatesWhenUnavailable = 1024,
 
-    /// <summary>A client sends what was refused again although another try of it is under way.</summary>
-    ClientForgetsTries = 2048,
+    /// <summary>A client sends again what may have been applied, and does not say so.</summary>
+    ClientRepeatsAsNew = 2048,
 
-    /// <summary>A client sends again what may have been applied.</summary>
-    ClientRepeatsIndeterminate = 4096,
-
-    /// <summary>A client numbers anew before all that is under way is settled.</summary>
-    ClientNumbersAnewEarly = 8192,
+    /// <summary>A client takes the answer to a try under a number that the call has no more.</summary>
+    ClientTakesOldAnswers = 4096,
 }

@@ -18,13 +18,13 @@ internal sealed partial class SimPrimary
 
     void IPrimaryOutput.Reply(object token, PooledBuffer reply)
     {
-        ClientCall call = (ClientCall)token;
+        ClientTry attempt = (ClientTry)token;
         byte[] bytes = reply.Span.ToArray();
         reply.Release();
-        _oracle.OnReply(this, call, bytes);
+        _oracle.OnReply(this, attempt, bytes);
         if (_world.Chaos && _world.Random.Chance(_world.Plan.CallLost))
             return;
-        _world.After(_world.CallDelayUs(null), null, () => call.Client.OnReply(call, bytes));
+        _world.After(_world.CallDelayUs(null), null, () => attempt.Call.Client.OnReply(attempt, bytes));
     }
 
     void IPrimaryOutput.WriteRecord(ShardRecord record)

@@ -83,14 +83,14 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
     /// <summary>An operator, or the balance of the cluster, wants the shard elsewhere.</summary>
     public void HandOver(string silo) => Turn(() => Core.HandOver(silo, Now));
 
-    public void Execute(ClientCall call, byte[] blob)
+    public void Execute(ClientTry attempt, byte[] blob)
     {
         PooledBuffer request = PooledBuffer.Rent(blob.Length);
         request.Write(blob);
         Turn(() =>
         {
-            _oracle.BeforeExecute(this, call);
-            Core.Execute(call, request, Now);
+            _oracle.BeforeExecute(this, attempt);
+            Core.Execute(attempt, request, Now);
         });
         request.Release();
     }

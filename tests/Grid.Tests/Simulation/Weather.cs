@@ -27,7 +27,10 @@ internal static class Weather
         nameof(PlantedBug.EndsSnapshotForAll) => Gaps(plan) with { Silos = 5, SliceMsMax = 40 },
         nameof(PlantedBug.IgnoresMaxCohort) => plan with { Silos = 5, Primary = plan.Primary with { Replicas = 3, MaxCohort = 1 } },
         nameof(PlantedBug.CountsLeaseFromAnswer) => Coups(plan) with { CallDelayUsMax = 8000, CallStuck = 0.3 },
-        nameof(RuntimeBug.ClientForgetsTries) => plan with { CallStuck = 0.3, NemesisMs = 200 },
+        nameof(RuntimeBug.ClientTakesOldAnswers) => plan with { CallStuck = 0.3, NemesisMs = 200 },
+        nameof(PlantedBug.EvictsSilently) or nameof(PlantedBug.IgnoresSessionFloor) => Repeats(plan) with { Clients = 4, Primary = plan.Primary with { SessionsMax = 2 } },
+        nameof(PlantedBug.RepeatsWithoutLookup) or nameof(PlantedBug.RepeatsBehindLaterEffects) or nameof(PlantedBug.TellsUncommittedResult)
+            or nameof(RuntimeBug.ClientRepeatsAsNew) => Repeats(plan),
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
         _ => plan,
     };
@@ -40,6 +43,9 @@ internal static class Weather
         ChaosMs = 6000,
         Primary = plan.Primary with { Replicas = 3, MinInSync = 3 },
     };
+
+    /// <summary>Answers are lost.</summary>
+    private static SimPlan Repeats(SimPlan plan) => plan with { CallLost = 0.1, CallStuck = 0.1, NemesisMs = 200, ThinkMs = 5 };
 
     private static SimPlan Gaps(SimPlan plan) => plan with { ItemLost = 0.01, ItemDamaged = 0.005, NemesisMs = 200 };
 

@@ -6,8 +6,10 @@ using Grid.Formats.Mutations;
 using Grid.Formats.Snapshots;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
+using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Replication.Replica;
+using Grid.Replication.Sessions;
 using Grid.Replication.Time;
 using Grid.Storage;
 using Grid.Tests.Simulation;
@@ -170,7 +172,7 @@ internal sealed class ReplicaRig : IReplicaOutput
     }
 
     /// <summary>The payload of a snapshot of what <see cref="Encode"/> makes.</summary>
-    public static byte[] Payload(long baseOffset, SnapshotCodec codec = SnapshotCodec.None, long epoch = 1)
+    public static byte[] Payload(long baseOffset, SnapshotCodec codec = SnapshotCodec.None, long epoch = 1, IReadOnlyList<byte[]>? sessions = null)
     {
         PooledBuffer raw = PooledBuffer.Rent(4096);
         SnapshotWriter writer = new(raw);
@@ -181,6 +183,8 @@ internal sealed class ReplicaRig : IReplicaOutput
             BasePosition = new LogPosition(epoch, baseOffset),
             History = [new EpochStart(1, 1)],
         });
+        foreach (byte[] part in sessions ?? new SessionTable().Pack())
+            writer.WriteExtra(SnapshotPlan.SessionsField, part);
         writer.BeginKeyspace(1, "ks");
         for (long offset = 2; offset <= baseOffset; offset++)
             writer.WriteEntry(Encoding.UTF8.GetBytes($"k{offset}"), "v"u8, 0, EntryVersion.Pack(epoch, offset));

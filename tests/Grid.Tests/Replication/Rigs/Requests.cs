@@ -40,15 +40,17 @@ internal sealed record Op(
 internal static class Requests
 {
     public static PooledBuffer Build(
-        IEnumerable<Op> operations, WriteDurability durability = WriteDurability.Replicated, ulong client = 7, long number = 0, long epoch = 1, long acknowledgedBelow = 0, int shard = 0)
+        IEnumerable<Op> operations, WriteDurability durability = WriteDurability.Replicated, ulong client = 7, long number = 0, long epoch = 1, long acknowledgedBelow = 0, int shard = 0,
+        long firstOperation = 0, long settledBelow = 0, bool repeats = false)
     {
         PooledBuffer buffer = PooledBuffer.Rent(256);
-        new RequestHeader(shard, client, number, epoch, acknowledgedBelow, 1000, durability, Committed: true).Write(buffer);
+        new RequestHeader(shard, client, number, epoch, acknowledgedBelow, 1000, durability, Committed: true) { SettledBelow = settledBelow, Repeats = repeats }.Write(buffer);
         OperationWriter writer = new(buffer);
         foreach (Op op in operations)
         {
             writer.Write(op.Keyspace, new Operation
             {
+                Number = firstOperation == 0 ? 0 : firstOperation++,
                 Kind = op.Kind,
                 Key = Encoding.UTF8.GetBytes(op.Key),
                 Value = Encoding.UTF8.GetBytes(op.Value),

@@ -31,6 +31,8 @@ internal sealed class SnapshotPayload : ISnapshotSink, IDisposable
             BasePosition = new LogPosition(plan.BaseEpoch, plan.Announcement.BaseOffset),
             History = plan.Announcement.History,
         });
+        foreach (byte[] part in plan.Sessions)
+            _writer.WriteExtra(SnapshotPlan.SessionsField, part);
     }
 
     /// <summary>Entries written so far.</summary>
