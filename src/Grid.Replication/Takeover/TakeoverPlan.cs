@@ -46,7 +46,10 @@ public enum TakeoverVerdict
 /// <param name="Epoch">The new reign.</param>
 /// <param name="InSync">The in-sync set of the new reign: the members that answered.</param>
 /// <param name="Reason">Why, for the operator.</param>
-/// <param name="EndedEpoch">A reign that is known to be over, so that what was granted to it need not be waited out; 0 if none is.</param>
+/// <param name="EndedEpoch">
+/// A reign whose own primary said that it serves nothing any more, so that what was granted to it need not be waited out; 0 if none did. That its
+/// silo knows of no primary is not enough: an activation that was lost may work on.
+/// </param>
 public sealed record TakeoverPlan(
     TakeoverVerdict Verdict, string Silo, CopyName Copy, long Epoch, IReadOnlyList<CopyName> InSync, string Reason, long EndedEpoch = 0)
 {
@@ -100,7 +103,7 @@ public sealed record TakeoverPlan(
             epoch,
             [.. candidates.Select(copy => copy.Name)],
             $"{best.Name} is at {best.Position}",
-            recorded.Name == primary ? record.Epoch : 0);
+            surrendered is null ? 0 : record.Epoch);
     }
 
     private static TakeoverPlan Unavailable(ShardRecord record, string reason) =>
