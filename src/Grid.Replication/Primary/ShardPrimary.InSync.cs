@@ -101,6 +101,13 @@ public sealed partial class ShardPrimary
         ShardRecord next = _record.WithInSync(desired, _entropy.NextGuid());
         if (next.InSync.SequenceEqual(_record.InSync))
             return;
+        if (Plants(PlantedBug.ShrinksWithoutRecord) && next.InSync.Length < _record.InSync.Length)
+        {
+            Know(next, proposed: null);
+            AdvanceCommitted(now);
+            return;
+        }
+
         Know(_record, proposed: next);
         _output.WriteRecord(next);
         if (Plants(PlantedBug.ChangesSetEarly))
