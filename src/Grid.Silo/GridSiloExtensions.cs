@@ -3,6 +3,7 @@ using Grid.Client;
 using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
+using Grid.Silo.Elastic;
 using Grid.Silo.Fronts;
 using Grid.Silo.Hosting;
 using Grid.Silo.Placement;
@@ -64,6 +65,18 @@ public static class GridSiloExtensions
         services.AddSingleton<DeathWatch>();
         DeathWatch.AddTo(services);
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
+        services.AddOptions<GridZoneOptions>();
+        services.AddSingleton<SiloRole>();
+        services.AddSingleton<SiloBook>();
+        services.AddSingleton<Rebalancer>();
+        services.AddSingleton<Drainer>();
+        services.AddSingleton<CopyCheck>();
+        services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));
+        services.AddSingleton(static sp => new GridHealth(sp.GetRequiredService<SiloMembership>(), sp.GetRequiredService<SiloRole>(), sp.GetRequiredService<ShardKeeper>()));
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloBook>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Rebalancer>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Drainer>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<CopyCheck>());
         services.AddGrainService<GridSiloService>();
         services.AddSingleton<IGridSiloServiceClient, GridSiloServiceClient>();
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
@@ -127,6 +140,10 @@ public static class GridSiloExtensions
             membership.MinProbeTimeout = ProbeTimeout;
             membership.MaxProbeTimeout = ProbeTimeout;
             membership.NumMissedProbesLimit = 2;
+
+            // Whose sign of life in the table is older than three times this has no vote on who is dead: when most silos die at once, the others
+            // would wait for their votes.
+            membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
 
             // A silo that was declared dead while it was cut off hears nothing of it but from the table: it looks there every 5 s, not every minute,
             // in which its clients would be served by nobody.

@@ -94,7 +94,7 @@ public sealed partial class ShardPrimary
         List<CopyName> desired = [_copy.Name, .. Plants(PlantedBug.KeepsDeadMembers) ? _record.Members : MembersToKeep(now)];
         foreach (PrimaryLink link in _links.Values)
         {
-            if (desired.Count <= _options.Replicas && !desired.Contains(link.Copy) && MayJoin(link, now))
+            if ((desired.Count <= _options.Replicas || IsWanted(link.Silo)) && !desired.Contains(link.Copy) && MayJoin(link, now))
                 desired.Add(link.Copy);
         }
 
@@ -115,6 +115,7 @@ public sealed partial class ShardPrimary
     private List<CopyName> MembersToKeep(Instant now)
     {
         List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
+        DropUnwanted(kept);
         int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link, now));
         IEnumerable<CopyName> silent = _record.Members.Where(member => !kept.Contains(member) && IsSilent(member));
         kept.AddRange(silent.Take(Math.Max(0, _options.MinInSync - kept.Count - joining)));
