@@ -53,9 +53,14 @@ internal sealed partial class DeathWatch(SiloMembership membership, IClusterMemb
         });
     }
 
-    /// <summary>Whether a silo refuses connections, as this machine finds.</summary>
-    public static async Task<bool> IsGoneAsync(SiloAddress silo)
+    /// <summary>
+    /// Whether a silo refuses connections, as this one finds. One that its own address refuses as well can tell nothing: silos of one process talk without
+    /// sockets, and behind some translations of addresses a machine does not reach itself.
+    /// </summary>
+    public static async Task<bool> IsGoneAsync(SiloAddress silo, SiloAddress own)
     {
+        if (await RefusesAsync(own.Endpoint).ConfigureAwait(false))
+            return false;
         for (int i = 0; i < TriesToBelieve; i++)
         {
             if (i > 0)
@@ -82,7 +87,7 @@ internal sealed partial class DeathWatch(SiloMembership membership, IClusterMemb
     {
         try
         {
-            if (await IsGoneAsync(address).ConfigureAwait(false) && await IsWitnessedAsync(silo, address).ConfigureAwait(false) && membership.Current.Alive.Contains(silo))
+            if (await IsGoneAsync(address, SiloAddress.FromParsableString(membership.Local)).ConfigureAwait(false) && await IsWitnessedAsync(silo, address).ConfigureAwait(false) && membership.Current.Alive.Contains(silo))
             {
                 LogGone(silo);
                 await cluster.TryKill(address).ConfigureAwait(false);

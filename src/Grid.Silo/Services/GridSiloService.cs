@@ -79,7 +79,7 @@ internal sealed class GridSiloService(
             copy.Store.Entries)) ?? default;
     }
 
-    public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo));
+    public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo, SiloAddress.FromParsableString(host.Silo)));
 
     public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));
 
