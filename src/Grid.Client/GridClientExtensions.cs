@@ -53,6 +53,12 @@ public static class GridClientExtensions
             options.Configure(configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GridClientOptions>, GridClientOptionsValidator>());
         services.TryAddSingleton<IGrid>(static provider => Make(provider));
+        if (!services.Any(static service => service.ServiceType == typeof(GatewayAlarm)))
+        {
+            services.AddSingleton<GatewayAlarm>();
+            services.AddSingleton<GatewayCountChangedHandler>(static provider => provider.GetRequiredService<GatewayAlarm>().OnCountChanged);
+        }
+
         services.PostConfigure<GatewayOptions>(LookForGatewaysOften);
         services.PostConfigure<ConnectionOptions>(GiveUpDeadHostsSoon);
         return services;
@@ -84,7 +90,7 @@ public static class GridClientExtensions
         TimeProvider time = provider.GetService<TimeProvider>() ?? TimeProvider.System;
         IWorkQueue work = ThreadPoolWorkQueue.Instance;
         IGridTransport transport = provider.GetService<IGridTransport>()
-            ?? new FrontTransport(provider.GetRequiredService<IGrainFactory>(), BundleSettings.From(options), work, time);
+            ?? new FrontTransport(provider.GetRequiredService<IGrainFactory>(), BundleSettings.From(options), work, time, provider.GetRequiredService<GatewayAlarm>());
         OperationDispatcher dispatcher = new(
             options, transport, transport, time, work, new Random(), localCopies: provider.GetService<ILocalCopies>());
         return new GridClient(dispatcher, options.Serializer ?? new OrleansGridSerializer(provider.GetRequiredService<Serializer>()), transport);

@@ -28,8 +28,9 @@ public class GridException : Exception
 public sealed class GridTimeoutException(string message, Exception? innerException = null) : GridException(message, innerException);
 
 /// <summary>
-/// A write was sent and nothing tells whether it took effect: its answer was lost, or its primary was. Read the entry
-/// before repeating it, or repeat it if doing it twice does no harm.
+/// A write was sent and nothing tells whether it took effect. The client repeats what was not answered until the deadline, and the shard does nothing
+/// twice; so this is left where the deadline has passed, or where the shard remembers too little of this client (it serves thousands, or the client had
+/// tens of thousands of writes to the shard under way). Read the entry before repeating it, or repeat it if doing it twice does no harm.
 /// </summary>
 [GenerateSerializer]
 [Alias("Grid.GridIndeterminateException")]

@@ -230,4 +230,9 @@ internal enum PlantedBug
 
     /// <summary>What a primary executes itself is not remembered by it, only by its replicas.</summary>
     RemembersAtReplicasOnly,
+
+    // The in-sync set, again.
+
+    /// <summary>A member that does not keep up is left out without a word to the record.</summary>
+    ShrinksWithoutRecord,
 }

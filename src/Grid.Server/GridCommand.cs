@@ -6,6 +6,7 @@ using Grid.Server.Bench.Sync;
 using Grid.Server.Chaos;
 using Grid.Server.Digests;
 using Grid.Server.Entries;
+using Grid.Server.Operations;
 using Grid.Server.Serving;
 using Grid.Server.Status;
 using Grid.Server.Terminals;
@@ -67,6 +68,8 @@ internal static class GridCommand
         ExportVerb.Create(),
         DigestVerb.Create(),
         DropVerb.Create(),
+        DrainVerb.Create(),
+        ShardVerb.Create(),
         BenchVerb.Create(),
         ChaosVerb.Create(),
     };

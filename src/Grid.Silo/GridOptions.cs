@@ -103,6 +103,24 @@ public sealed class GridOptions
     /// <summary>Name of the Orleans grain storage that keeps the shard records. Default <c>grid</c>.</summary>
     public string RecordStorage { get; set; } = GridConstants.RecordStorage;
 
+    /// <summary>The silo's share of copies and primaries, in proportion to the others', 1 to 10,000. Default 100.</summary>
+    public int Weight { get; set; } = 100;
+
+    /// <summary>
+    /// Whether copies and primaries are evened out over the silos by themselves. With false nothing moves but what must: off silos that drain.
+    /// The silo that leads the rebalance goes by its own setting. Default true.
+    /// </summary>
+    public bool Rebalance { get; set; } = true;
+
+    /// <summary>How long after the last change of the cluster the rebalance waits, in milliseconds, 0 to 3,600,000. Default 5000.</summary>
+    public int RebalanceDelayMs { get; set; } = 5000;
+
+    /// <summary>Shards that are being moved at the same time, 1 to 256. Default 8.</summary>
+    public int MovesMax { get; set; } = 8;
+
+    /// <summary>How long a silo that stops waits until its shards are elsewhere, in milliseconds, 0 to 3,600,000; 0 = not at all. Default 25,000.</summary>
+    public int DrainMs { get; set; } = 25_000;
+
     internal GridOptions Copy() => (GridOptions)MemberwiseClone();
 
     internal PrimaryOptions ToPrimaryOptions() => new()

@@ -69,6 +69,8 @@ public sealed class GridSettings
             yield return Fixed(nameof(next.RecordStorage), "it is read when the silo starts");
         if (next.SnapshotDirectory != _current.SnapshotDirectory)
             yield return Fixed(nameof(next.SnapshotDirectory), "it is read when the silo starts");
+        if (next.DrainMs != _current.DrainMs)
+            yield return Fixed(nameof(next.DrainMs), "it is read when the silo starts");
         if (next.BootstrapSilos != _current.BootstrapSilos)
             yield return Fixed(nameof(next.BootstrapSilos), "it is read when the silo starts");
     }

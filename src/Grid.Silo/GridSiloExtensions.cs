@@ -3,6 +3,7 @@ using Grid.Client;
 using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
+using Grid.Silo.Elastic;
 using Grid.Silo.Fronts;
 using Grid.Silo.Hosting;
 using Grid.Silo.Placement;
@@ -23,6 +24,8 @@ namespace Grid.Silo;
 /// <summary>Makes an Orleans silo a silo of the grid.</summary>
 public static class GridSiloExtensions
 {
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(800);
+
     /// <summary>
     /// Adds the grid to a silo: shards and replicas, the stream provider that carries replication, and <c>IGrid</c> for
     /// the application's own grains and services. Clustering and a grain storage named
@@ -59,7 +62,21 @@ public static class GridSiloExtensions
         services.AddSingleton<DevelopmentTable>();
         services.AddSingleton<ShardPolls>();
         services.AddSingleton<ShardKeeper>();
+        services.AddSingleton<DeathWatch>();
+        DeathWatch.AddTo(services);
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
+        services.AddOptions<GridZoneOptions>();
+        services.AddSingleton<SiloRole>();
+        services.AddSingleton<SiloBook>();
+        services.AddSingleton<Rebalancer>();
+        services.AddSingleton<Drainer>();
+        services.AddSingleton<CopyCheck>();
+        services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));
+        services.AddSingleton(static sp => new GridHealth(sp.GetRequiredService<SiloMembership>(), sp.GetRequiredService<SiloRole>(), sp.GetRequiredService<ShardKeeper>()));
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloBook>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Rebalancer>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Drainer>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<CopyCheck>());
         services.AddGrainService<GridSiloService>();
         services.AddSingleton<IGridSiloServiceClient, GridSiloServiceClient>();
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
@@ -104,8 +121,13 @@ public static class GridSiloExtensions
 
     /// <summary>
     /// What the grid needs of Orleans: a grain directory that survives the loss of a silo without destroying grains on
-    /// others (its waiting time is 0, since epochs fence, not the directory), quick detection of dead and frozen silos.
+    /// others (its waiting time is 0, since epochs fence, not the directory), quick detection of frozen and cut-off silos (dead
+    /// ones are noticed by <see cref="DeathWatch"/>).
     /// </summary>
+    /// <remarks>
+    /// A probe is missed after 0.8 s and two are needed, of two silos: a starved machine or a long collection stops a process for some hundred
+    /// milliseconds, seldom for a second, and a silo that is declared dead in error loses its copies.
+    /// </remarks>
     private static void ConfigureForGrid(this ISiloBuilder builder)
     {
 #pragma warning disable ORLEANSEXP003 // The distributed grain directory is marked experimental; with the default one a silo's death destroys grains on healthy silos.
@@ -114,10 +136,18 @@ public static class GridSiloExtensions
         builder.Services.Configure<GrainDirectoryOptions>(static directory => directory.RangeLeaseDuration = TimeSpan.Zero);
         builder.Services.Configure<ClusterMembershipOptions>(static membership =>
         {
-            membership.ProbeTimeout = TimeSpan.FromSeconds(1);
-            membership.MinProbeTimeout = TimeSpan.FromSeconds(1);
-            membership.MaxProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.ProbeTimeout = ProbeTimeout;
+            membership.MinProbeTimeout = ProbeTimeout;
+            membership.MaxProbeTimeout = ProbeTimeout;
             membership.NumMissedProbesLimit = 2;
+
+            // Whose sign of life in the table is older than three times this has no vote on who is dead: when most silos die at once, the others
+            // would wait for their votes.
+            membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+
+            // A silo that was declared dead while it was cut off hears nothing of it but from the table: it looks there every 5 s, not every minute,
+            // in which its clients would be served by nobody.
+            membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
         });
     }
 }

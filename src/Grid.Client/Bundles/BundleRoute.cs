@@ -15,16 +15,18 @@ namespace Grid.Client.Bundles;
 /// rest is collected, beside the bundles that go on meanwhile.
 /// </para>
 /// <para>
-/// A route that faults or falls silent is broken for good: what waits in it goes by plain grain calls, what is under way ends with
+/// A route that faults or falls silent is broken for good: what waits in it goes elsewhere, what is under way ends with
 /// the fault, or is sent again by its pipeline; whoever made the route makes another when the silo answers again.
 /// </para>
 /// </remarks>
-internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain, BundleSettings settings, IWorkQueue work, MonotonicClock clock) : IThreadPoolWorkItem
+internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport elsewhere, BundleSettings settings, IWorkQueue work, MonotonicClock clock) : IThreadPoolWorkItem
 {
     private readonly Lock _gate = new();
     private readonly Queue<BundledBatch> _queue = new();
+    private readonly HashSet<BundledBatch?[]> _carried = [];
     private bool _flushing;
     private bool _broken;
+    private bool _abandoned;
     private int _underWay;
     private int _callsOut;
     private long _quietSinceMs;
@@ -55,6 +57,25 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
         if (flush)
             work.Queue(this);
         return batch;
+    }
+
+    /// <summary>
+    /// Ends the route of a silo that is known to be gone: what is under way ends at once, with nothing known of it, instead of when its silence has been
+    /// long enough.
+    /// </summary>
+    public void Abandon(string reason)
+    {
+        BundledBatch?[][] carried;
+        lock (_gate)
+        {
+            Volatile.Write(ref _abandoned, true);
+            BreakLocked();
+            carried = [.. _carried];
+            _carried.Clear();
+        }
+
+        foreach (BundledBatch?[] batches in carried)
+            FailAll(batches, new GridBundleException(reason));
     }
 
     /// <summary>Sends what may be sent.</summary>
@@ -110,24 +131,40 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
             BatchBundle bundle = new(batches.Length);
             for (int place = 0; place < batches.Length; place++)
                 bundle.Add(place, batches[place]!.Request);
+            BeginCarrying(batches);
             BatchBundle replies = await CallAsync(bundle, 0).ConfigureAwait(false);
             EndUnderWay(ref underWay);
             left -= Hand(batches, replies);
-            while (left > 0 && replies.Ticket != 0 && clock.NowMs < untilMs)
+            while (left > 0 && replies.Ticket != 0 && clock.NowMs < untilMs && !Volatile.Read(ref _abandoned))
             {
                 replies = await CallAsync(null, replies.Ticket).ConfigureAwait(false);
                 left -= Hand(batches, replies);
             }
 
             if (left > 0)
-                FailAll(batches, left, new GridBundleException("the silo did not answer all batches of a call"));
+                FailAll(batches, new GridBundleException("the silo did not answer all batches of a call"));
         }
         catch (Exception fault)
         {
             lock (_gate)
                 BreakLocked();
             EndUnderWay(ref underWay);
-            FailAll(batches, left, fault);
+            FailAll(batches, fault);
+        }
+        finally
+        {
+            lock (_gate)
+                _carried.Remove(batches);
+        }
+    }
+
+    private void BeginCarrying(BundledBatch?[] batches)
+    {
+        lock (_gate)
+        {
+            if (_abandoned)
+                throw new GridBundleException("the route to the silo was given up");
+            _carried.Add(batches);
         }
     }
 
@@ -179,13 +216,12 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
         for (int i = 0; i < replies.Count; i++)
         {
             (int place, PooledBuffer reply) = replies[i];
-            if ((uint)place >= (uint)batches.Length || batches[place] is not { } batch)
+            if ((uint)place >= (uint)batches.Length || Claim(batches, place) is not { } batch)
             {
                 reply.ReleaseReceived();
                 continue;
             }
 
-            batches[place] = null;
             ended++;
             if (reply.Length > 0)
             {
@@ -205,30 +241,33 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
         return ended;
     }
 
-    private void FailAll(BundledBatch?[] batches, int left, Exception fault)
+    private void FailAll(BundledBatch?[] batches, Exception fault)
     {
-        ReplyRun run = new(work, left);
-        foreach (BundledBatch? batch in batches)
+        ReplyRun run = new(work, batches.Length);
+        for (int place = 0; place < batches.Length; place++)
         {
-            if (batch is not null)
+            if (Claim(batches, place) is { } batch)
                 run.Add(batch, null, fault);
         }
 
         run.Execute();
     }
 
-    /// <summary>Ends the route: what was not sent yet goes by plain calls.</summary>
+    /// <summary>Takes a batch out: whoever gets it ends it, the reply or the one that gives the route up.</summary>
+    private static BundledBatch? Claim(BundledBatch?[] batches, int place) => Interlocked.Exchange(ref batches[place], null);
+
+    /// <summary>Ends the route: what was not sent yet goes elsewhere.</summary>
     private void BreakLocked()
     {
         if (_broken)
             return;
         Volatile.Write(ref _broken, true);
         if (_queue.Count > 0)
-            work.Queue(new Diversion(plain, [.. _queue]));
+            work.Queue(new Diversion(elsewhere, [.. _queue]));
         _queue.Clear();
     }
 
-    private sealed class Diversion(IShardTransport plain, BundledBatch[] batches) : IThreadPoolWorkItem
+    private sealed class Diversion(IShardTransport elsewhere, BundledBatch[] batches) : IThreadPoolWorkItem
     {
         public void Execute()
         {
@@ -241,7 +280,7 @@ internal sealed class BundleRoute(IBundleCarrier carrier, IShardTransport plain,
             PooledBuffer reply;
             try
             {
-                reply = await plain.ExecuteAsync(batch.Shard, batch.Request).ConfigureAwait(false);
+                reply = await elsewhere.ExecuteAsync(batch.Shard, batch.Request).ConfigureAwait(false);
             }
             catch (Exception fault)
             {

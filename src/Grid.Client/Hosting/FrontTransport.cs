@@ -18,7 +18,7 @@ internal sealed class FrontTransport : IGridTransport
     private const int KeysMax = 256;
     private const int KeysPerLook = 4;
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LookTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly IGrainFactory _grains;
     private readonly OrleansTransport _plain;
@@ -27,14 +27,16 @@ internal sealed class FrontTransport : IGridTransport
     private readonly IWorkQueue _work;
     private readonly MonotonicClock _clock;
     private readonly CancellationTokenSource _closing = new();
+    private readonly GatewayAlarm _alarm;
     private readonly Dictionary<string, Front> _fronts = [];
     private int _nextKey;
     private bool _complete;
     private int _looking;
     private bool _used;
 
-    public FrontTransport(IGrainFactory grains, BundleSettings settings, IWorkQueue work, TimeProvider time)
+    public FrontTransport(IGrainFactory grains, BundleSettings settings, IWorkQueue work, TimeProvider time, GatewayAlarm? alarm = null)
     {
+        _alarm = alarm ?? new GatewayAlarm();
         _grains = grains;
         _settings = settings;
         _work = work;
@@ -69,27 +71,32 @@ internal sealed class FrontTransport : IGridTransport
 
     private async Task KeepLookingAsync(CancellationToken closing)
     {
-        using PeriodicTimer timer = new(LookPeriod, _clock.Time);
         try
         {
-            do
+            while (!closing.IsCancellationRequested)
             {
+                Task lost = _alarm.NextLoss;
                 await LookAsync().ConfigureAwait(false);
                 do
-                {
-                    if (!await timer.WaitForNextTickAsync(closing).ConfigureAwait(false))
-                        return;
-                }
-                while (!Volatile.Read(ref _used));
+                    await WaitAsync(lost, closing).ConfigureAwait(false);
+                while (!lost.IsCompleted && !Volatile.Read(ref _used));
                 Volatile.Write(ref _used, false);
             }
-            while (!closing.IsCancellationRequested);
         }
         catch (OperationCanceledException) when (closing.IsCancellationRequested)
         {
             // The client is closed.
             _bundling.Routes = [];
         }
+    }
+
+    /// <summary>Until the next look is due: from time to time, and at once when the connection to a gateway broke.</summary>
+    private async Task WaitAsync(Task lost, CancellationToken closing)
+    {
+        using CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(closing);
+        await Task.WhenAny(lost, Task.Delay(LookPeriod, _clock.Time, over.Token)).ConfigureAwait(false);
+        await over.CancelAsync().ConfigureAwait(false);
+        closing.ThrowIfCancellationRequested();
     }
 
     /// <summary>Asks the known fronts anew, and some keys more while there are silos without one.</summary>
@@ -108,12 +115,18 @@ internal sealed class FrontTransport : IGridTransport
             newest = info;
             if (!heard.Add(info.Silo))
                 continue;
-            if (!_fronts.TryGetValue(info.Silo, out Front? front) || front.Key != key || front.Route.IsBroken)
-                _fronts[info.Silo] = new Front(key, MakeRoute(key));
+            if (_fronts.TryGetValue(info.Silo, out Front? front) && front.Key == key && !front.Route.IsBroken)
+                continue;
+            front?.Route.Abandon("another way to the silo was found");
+            _fronts[info.Silo] = new Front(key, MakeRoute(key));
         }
 
         foreach (string silo in _fronts.Keys.Where(silo => !heard.Contains(silo)).ToArray())
-            _fronts.Remove(silo);
+        {
+            _fronts.Remove(silo, out Front? gone);
+            gone!.Route.Abandon("the silo's front does not answer any more");
+        }
+
         _complete = newest is not null && newest.Silos.All(_fronts.ContainsKey);
         if (_fronts.Count == 0)
             _nextKey = 0;
@@ -133,8 +146,9 @@ internal sealed class FrontTransport : IGridTransport
         }
     }
 
+    /// <summary>What waits in a route that breaks goes through another front: of a plain call that a gateway forwarded to a silo that then died nothing is heard.</summary>
     private BundleRoute MakeRoute(int key) =>
-        new(new GrainCarrier(_grains.GetGrain<IFrontGrain>(key)), _plain, _settings, _work, _clock);
+        new(new GrainCarrier(_grains.GetGrain<IFrontGrain>(key)), _bundling, _settings, _work, _clock);
 
     private BundleRoute?[] RoutesBy(FrontInfo info)
     {

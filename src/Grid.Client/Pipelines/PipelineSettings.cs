@@ -14,6 +14,9 @@ internal sealed record PipelineSettings(
     /// <summary>How often deadlines, pauses and silences are looked at.</summary>
     public const int TickMs = 15;
 
+    /// <summary>How long the answers of a reign that is over are waited for, in milliseconds.</summary>
+    public const int SettleMs = 45;
+
     public static PipelineSettings From(GridClientOptions options) => new(
         options.BatchesInFlightMax,
         options.BatchOperationsMin,

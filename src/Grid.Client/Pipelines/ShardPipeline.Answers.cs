@@ -176,6 +176,8 @@ internal partial class ShardPipeline
         {
             case BatchStatus.EpochChanged when header.Epoch > _epoch:
                 batch.NeedsSend = true;
+                if (_epochToCome <= _epoch)
+                    _epochHeardAtMs = _dispatcher.Clock.NowMs;
                 _epochToCome = Math.Max(_epochToCome, header.Epoch);
                 break;
             case BatchStatus.NotPrimary when batch.Sends == 1 && _resumeAtMs == 0:

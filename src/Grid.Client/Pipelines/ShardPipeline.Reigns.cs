@@ -48,13 +48,15 @@ internal partial class ShardPipeline
 
     /// <summary>
     /// Numbers everything anew that was not answered: in the reign that was announced, or in the same one, when the shard will not hear of a
-    /// number any more. Once every call is back, or silent for so long that its answer is not waited for.
+    /// number any more. Once every call is back, or silent for so long that its answer is not waited for: calls to a reign that is over may be
+    /// lost with it, and what they did is looked up when they are repeated, so their answers only spare that and get a moment.
     /// </summary>
     private void TryNumberAnew(long now, ref CompletionRun? over)
     {
         if (_epochToCome == _epoch && _resumeAtMs > now)
             return;
-        for (long n = _low; n < _next; n++)
+        bool isLate = _epochToCome != _epoch && now - _epochHeardAtMs >= PipelineSettings.SettleMs;
+        for (long n = _low; n < _next && !isLate; n++)
         {
             Batch batch = _window[n % _window.Length]!;
             if (!batch.IsDone && batch.AttemptsOut > 0 && now - batch.LastSentMs < _settings.ResendAfterMs)

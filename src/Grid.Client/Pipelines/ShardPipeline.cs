@@ -56,6 +56,7 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
     private int _unanswered;
     private long _epoch;
     private long _epochToCome;
+    private long _epochHeardAtMs;
     private long _resumeAtMs;
     private int _refusals;
     private bool _probing = true;

@@ -13,5 +13,6 @@ public static class ReplicaPlacement
     public static IEnumerable<string> Rank(int shard, IEnumerable<string> silos) =>
         silos.OrderByDescending(silo => Weight(shard, silo)).ThenBy(silo => silo, StringComparer.Ordinal);
 
-    private static ulong Weight(int shard, string silo) => XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(silo), shard + 1);
+    /// <summary>How much a shard likes a silo, for no reason.</summary>
+    internal static ulong Weight(int shard, string silo) => XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(silo), shard + 1);
 }

@@ -94,13 +94,20 @@ public sealed partial class ShardPrimary
         List<CopyName> desired = [_copy.Name, .. Plants(PlantedBug.KeepsDeadMembers) ? _record.Members : MembersToKeep(now)];
         foreach (PrimaryLink link in _links.Values)
         {
-            if (desired.Count <= _options.Replicas && !desired.Contains(link.Copy) && MayJoin(link, now))
+            if ((desired.Count <= _options.Replicas || IsWanted(link.Silo)) && !desired.Contains(link.Copy) && MayJoin(link, now))
                 desired.Add(link.Copy);
         }
 
         ShardRecord next = _record.WithInSync(desired, _entropy.NextGuid());
         if (next.InSync.SequenceEqual(_record.InSync))
             return;
+        if (Plants(PlantedBug.ShrinksWithoutRecord) && next.InSync.Length < _record.InSync.Length)
+        {
+            Know(next, proposed: null);
+            AdvanceCommitted(now);
+            return;
+        }
+
         Know(_record, proposed: next);
         _output.WriteRecord(next);
         if (Plants(PlantedBug.ChangesSetEarly))
@@ -115,6 +122,7 @@ public sealed partial class ShardPrimary
     private List<CopyName> MembersToKeep(Instant now)
     {
         List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
+        DropUnwanted(kept);
         int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link, now));
         IEnumerable<CopyName> silent = _record.Members.Where(member => !kept.Contains(member) && IsSilent(member));
         kept.AddRange(silent.Take(Math.Max(0, _options.MinInSync - kept.Count - joining)));

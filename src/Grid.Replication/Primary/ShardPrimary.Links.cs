@@ -152,6 +152,8 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool IsSurplus(CopyName copy)
     {
+        if (IsWanted(copy.Silo))
+            return false;
         int lost = _record.Members.Count(member => member.Silo == copy.Silo && member != copy);
         return MembersSure() - lost >= _options.Replicas && !IsRequired(copy);
     }
@@ -163,21 +165,10 @@ public sealed partial class ShardPrimary
             _lostSinceMs.Remove(copy);
     }
 
-    /// <summary>
-    /// Sees to it that enough silos hold a copy: keeps those that do, fills vacancies by rendezvous hashing so that
-    /// shards spread evenly.
-    /// </summary>
+    /// <summary>Sees to it that enough silos hold a copy.</summary>
     private void AskForReplicas(Instant now)
     {
-        List<string> holders = [.. _links.Keys.Union(_record.Members.Select(member => member.Silo)).Where(_alive.Contains).Order(StringComparer.Ordinal)];
-        foreach (string silo in ReplicaPlacement.Rank(_copy.Shard, _alive.Except(holders).Where(silo => silo != _copy.Name.Silo)))
-        {
-            if (holders.Count >= _options.Replicas)
-                break;
-            holders.Add(silo);
-        }
-
-        foreach (string silo in holders)
+        foreach (string silo in SilosToAsk())
         {
             if (_links.ContainsKey(silo) || now.MonotonicMs - _askedAtMs.GetValueOrDefault(silo, long.MinValue / 2) < _options.ReplicaTimeoutMs / 4)
                 continue;

@@ -165,7 +165,12 @@ public static class LocalBench
             silo.UseLocalhostClustering(port, gatewayPort: 0, primary, serviceId: "grid-bench", clusterId: "grid-bench");
             silo.Configure<EndpointOptions>(static endpoint => endpoint.GatewayPort = 0);
             silo.AddGridDevelopmentStorage(primary);
-            silo.AddGrid(static grid => grid.BootstrapSilos = 2);
+            silo.AddGrid(static grid =>
+            {
+                grid.BootstrapSilos = 2;
+                grid.Rebalance = false;
+                grid.DrainMs = 0;
+            });
         })
         .Build();
 }

@@ -1,4 +1,5 @@
 using Grid.Client;
+using Grid.Server.Chaos.Faults;
 
 namespace Grid.Server.Chaos;
 
@@ -11,7 +12,10 @@ internal sealed record ChaosOptions
     /// <summary>Shards of the cluster.</summary>
     public int Shards { get; init; } = 32;
 
-    /// <summary>For how long faults go on.</summary>
+    /// <summary>Rounds, one after the other, each with keys of its own and the next seed.</summary>
+    public int Rounds { get; init; } = 1;
+
+    /// <summary>For how long faults go on, in each round.</summary>
     public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Where everything at random comes from.</summary>
@@ -21,7 +25,7 @@ internal sealed record ChaosOptions
     public bool Overlap { get; init; }
 
     /// <summary>The faults to choose from.</summary>
-    public IReadOnlyList<Faults.FaultKind> Faults { get; init; } = [];
+    public IReadOnlyList<FaultKind> Faults { get; init; } = Enum.GetValues<FaultKind>();
 
     /// <summary>Clients, each with connections of its own.</summary>
     public int Clients { get; init; } = 3;
@@ -31,6 +35,12 @@ internal sealed record ChaosOptions
 
     /// <summary>Calls per second of all clients.</summary>
     public int Rate { get; init; } = 1500;
+
+    /// <summary>Writes per second beside them that are only checked for what was acknowledged, not kept; 0 for none.</summary>
+    public int Flood { get; init; }
+
+    /// <summary>Faults after which a round ends before its time; 0 for no bound.</summary>
+    public int FaultsMax { get; init; }
 
     /// <summary>Keys.</summary>
     public int Keys { get; init; } = 150;

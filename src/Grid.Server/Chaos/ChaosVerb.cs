@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Grid.Client;
 using Grid.Server.Bench;
+using Grid.Server.Chaos.Faults;
 using Grid.Server.Chaos.Network;
+using Grid.Server.Terminals;
 
 namespace Grid.Server.Chaos;
 
@@ -14,8 +17,62 @@ internal static class ChaosVerb
 {
     public static Command Create()
     {
-        Command chaos = new("chaos", "Kills, freezes and cuts off silos of a cluster of its own under load, and checks what the clients were told.") { Measure.MeasureVerb.Create() };
+        ChaosOptions defaults = new() { Folder = "" };
+        Option<double> seconds = new("--seconds", "-t") { Description = "For how long faults go on in each round.", DefaultValueFactory = _ => defaults.Time.TotalSeconds };
+        Option<int> rounds = new("--rounds") { Description = "Rounds, each with keys of its own and the next seed; after each one everything is mended and checked.", DefaultValueFactory = _ => defaults.Rounds };
+        Option<int?> seed = new("--seed") { Description = "Where everything at random comes from. Default: another one each time; it is told." };
+        Option<bool> overlap = new("--overlap") { Description = "Faults overlap: only what holds then is demanded." };
+        Option<FaultKind[]> faults = new("--faults") { Description = "The faults to choose from. Default: all.", AllowMultipleArgumentsPerToken = true };
+        Option<Durability> durability = new("--durability") { Description = "What writes ask for. With Primary acknowledged writes are lost, which the checker must find: then the exit code is 4.", DefaultValueFactory = _ => defaults.Durability };
+        Option<int> shards = new("--shards") { Description = "Shards of the cluster.", DefaultValueFactory = _ => defaults.Shards };
+        Option<int> keys = new("--keys") { Description = "Keys that the clients contend for.", DefaultValueFactory = _ => defaults.Keys };
+        Option<int> rate = new("--rate") { Description = "Calls per second.", DefaultValueFactory = _ => defaults.Rate };
+        Option<int> flood = new("--flood") { Description = "Writes per second beside the histories, checked only for what was acknowledged.", DefaultValueFactory = _ => defaults.Flood };
+        Option<int> faultsMax = new("--count") { Description = "Faults after which a round ends before its time; 0 for no bound.", DefaultValueFactory = _ => defaults.FaultsMax };
+        Option<string[]> set = new("--set") { Description = "A key of the silos' configuration.", HelpName = "SECTION:KEY=VALUE" };
+        Option<string?> logs = new("--logs") { Description = "A folder for logs and evidence. Default: a temporary one, which is kept if anything is wrong.", HelpName = "FOLDER" };
+        Option<bool> json = new("--json") { Description = "Answer as JSON." };
+        Option<string?> within = WithinOption();
+        Command chaos = new("chaos", "Kills, freezes and cuts off silos of a cluster of its own under load, and checks what the clients were told. Exit code 0 if all is as promised, 4 if not.")
+        {
+            seconds, rounds, seed, overlap, faults, durability, shards, keys, rate, flood, faultsMax, set, logs, json, within, Measure.MeasureVerb.Create(),
+        };
+        chaos.SetAction((parsed, cancellation) => RunWithinNetworkAsync(parsed.GetValue(within), defaults.Silos, (network, token) =>
+        {
+            string? folder = parsed.GetValue(logs);
+            ChaosOptions options = defaults with
+            {
+                Time = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                Rounds = parsed.GetValue(rounds),
+                Seed = parsed.GetValue(seed) ?? Random.Shared.Next(1, 1_000_000),
+                Overlap = parsed.GetValue(overlap),
+                Faults = parsed.GetValue(faults) is { Length: > 0 } chosen ? chosen : defaults.Faults,
+                Durability = parsed.GetValue(durability),
+                Shards = parsed.GetValue(shards),
+                Keys = parsed.GetValue(keys),
+                Rate = parsed.GetValue(rate),
+                Flood = parsed.GetValue(flood),
+                FaultsMax = parsed.GetValue(faultsMax),
+                Settings = parsed.GetValue(set) ?? [],
+                Folder = folder is null ? Directory.CreateTempSubdirectory("grid-chaos-").FullName : Directory.CreateDirectory(folder).FullName,
+            };
+            return RunAsync(network, options, keep: folder is not null, parsed.GetValue(json), token);
+        }, cancellation));
         return chaos;
+    }
+
+    private static async Task<int> RunAsync(ChaosNetwork network, ChaosOptions options, bool keep, bool json, CancellationToken cancellation)
+    {
+        Terminal.Note(string.Create(CultureInfo.InvariantCulture, $"seed {options.Seed}; logs in {options.Folder}"));
+        IReadOnlyList<ChaosReport> reports = await new ChaosRun(network, options, Terminal.Note).RunAsync(cancellation);
+        bool good = reports.All(static report => report.IsGood);
+        if (json)
+            Terminal.WriteJson(reports);
+        else
+            ChaosText.Show(reports);
+        if (good && !keep)
+            Directory.Delete(options.Folder, recursive: true);
+        return good ? ExitCode.Done : ExitCode.No;
     }
 
     /// <summary>The hidden option that tells the inner process its network.</summary>

@@ -24,6 +24,9 @@ internal sealed class ServerConfiguration
         ["Logging:LogLevel:Grid.Silo.Services.GridSiloService"] = "Warning",
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
 
+        // Warns of every stage that takes a second, which a drain does.
+        ["Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject"] = "Error",
+
         // A start that fails is told once, by the command itself.
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
     };

@@ -24,6 +24,12 @@ internal sealed class SiloSettings
 
     /// <summary>Port for clients.</summary>
     public int GatewayPort { get; set; } = 30000;
+
+    /// <summary>What fails together with the silo; empty for the silo alone.</summary>
+    public string Zone { get; set; } = "";
+
+    /// <summary>Port for probes of its health, by HTTP; 0 for none.</summary>
+    public int HealthPort { get; set; }
 }
 
 /// <summary>How silos find each other.</summary>
@@ -90,6 +96,10 @@ internal sealed class ServerSettings
         CheckPort(errors, "Silo:GatewayPort", silo.GatewayPort);
         if (silo.SiloPort == silo.GatewayPort)
             errors.Add($"Silo:SiloPort and Silo:GatewayPort are both {silo.SiloPort}; they must differ.");
+        if (silo.HealthPort != 0)
+            CheckPort(errors, "Silo:HealthPort", silo.HealthPort);
+        if (silo.HealthPort != 0 && (silo.HealthPort == silo.SiloPort || silo.HealthPort == silo.GatewayPort))
+            errors.Add($"Silo:HealthPort is {silo.HealthPort}, like another port of the silo; it must differ.");
         CheckText(errors, "Silo:ClusterId", silo.ClusterId);
         CheckText(errors, "Silo:ServiceId", silo.ServiceId);
         IPAddress? address = Endpoints.Resolve(silo.Address);

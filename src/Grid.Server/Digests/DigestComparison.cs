@@ -25,7 +25,7 @@ internal sealed record ShardDigest(int Shard, DigestVerdict Verdict, IReadOnlyLi
     public static ShardDigest Compare(int shard, IReadOnlyList<CopyDigest> copies)
     {
         CopyDigest[] whole = [.. copies.Where(copy => copy.Problem is null)];
-        bool differs = whole.GroupBy(copy => copy.Offset).Any(same => same.Select(copy => (copy.Digest, copy.Entries)).Distinct().Count() > 1);
+        bool differs = whole.GroupBy(copy => copy.Offset).Any(same => same.Select(copy => (copy.Digest, copy.Entries, copy.Sessions)).Distinct().Count() > 1);
         DigestVerdict verdict = differs ? DigestVerdict.Differs
             : copies.Count == 0 ? DigestVerdict.Missing
             : whole.Length < copies.Count || whole.Select(copy => copy.Offset).Distinct().Count() > 1 ? DigestVerdict.Unsettled

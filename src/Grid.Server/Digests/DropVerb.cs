@@ -3,7 +3,6 @@ using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Server.Clusters;
 using Grid.Server.Terminals;
-using SiloStatus = Grid.Client.Contracts.Operator.SiloStatus;
 
 namespace Grid.Server.Digests;
 
@@ -21,7 +20,7 @@ internal static class DropVerb
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
             ClusterStatus status = await cluster.Operator.GetStatusAsync();
-            string address = Find(status, parsed.GetValue(silo)!);
+            string address = SiloNames.Find(status, parsed.GetValue(silo)!);
             int[] shards = Shards(status, parsed.GetValue(shard)!, address);
             int failed = 0;
             foreach (int number in shards)
@@ -37,14 +36,6 @@ internal static class DropVerb
             return failed == 0 ? ExitCode.Done : ExitCode.Failed;
         });
         return drop;
-    }
-
-    private static string Find(ClusterStatus status, string silo)
-    {
-        SiloStatus[] found = [.. status.Silos.Where(known => known.Name == silo || known.Address == silo || known.Address.Split('@')[0] == silo)];
-        return found.Length == 1 ? found[0].Address : throw new CommandException(
-            ExitCode.Usage,
-            $"there is {(found.Length == 0 ? "no silo" : "more than one silo")} '{silo}'. The silos are: {string.Join(", ", status.Silos.Select(known => $"{known.Name} ({known.Address.Split('@')[0]})"))}.");
     }
 
     private static int[] Shards(ClusterStatus status, string shard, string address)

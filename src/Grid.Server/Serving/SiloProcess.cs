@@ -24,6 +24,8 @@ internal static partial class SiloProcess
     {
         CheckPortIsFree("Silo:SiloPort", "--silo-port", settings.Address, settings.Silo.SiloPort);
         CheckPortIsFree("Silo:GatewayPort", "--gateway-port", settings.Address, settings.Silo.GatewayPort);
+        if (settings.Silo.HealthPort != 0)
+            CheckPortIsFree("Silo:HealthPort", "--Silo:HealthPort=PORT", settings.Address, settings.Silo.HealthPort);
         if (settings.Clustering.Provider == ClusteringProvider.Redis)
             await RedisStore.CheckAsync(settings.Clustering.ConnectionString);
         if (settings.Clustering.Provider == ClusteringProvider.PostgreSql)
@@ -34,6 +36,7 @@ internal static partial class SiloProcess
             LogConfigurationWarning(logger, warning);
         if (settings.Clustering.Provider == ClusteringProvider.Development && !settings.IsFirst)
             await WaitForFirstSiloAsync(settings.FirstSilo, logger, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        using DrainSignals signals = new(host.Services.GetRequiredService<GridDrain>(), logger);
         await StartAsync(host, settings);
         Announce(logger, settings, host.Services.GetRequiredService<IOptions<GridOptions>>().Value);
         await host.WaitForShutdownAsync();

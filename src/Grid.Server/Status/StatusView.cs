@@ -35,6 +35,8 @@ internal sealed class StatusView(bool all)
         if (shown.Length > 0)
             parts.Add(Shards(shown, status.Replicas, names));
         parts.Add(new Markup(Markup.Escape(Summary(status))));
+        if (status.Rebalance is { } rebalance)
+            parts.Add(new Markup(Markup.Escape(Rebalance(rebalance))));
         parts.AddRange(status.Warnings.Select(warning => new Markup($"[yellow]! {Markup.Escape(warning)}[/]")));
         return new Rows(parts);
     }
@@ -45,20 +47,50 @@ internal sealed class StatusView(bool all)
     private static Table Silos(ClusterStatus status)
     {
         Table table = new Table().Border(TableBorder.Simple).AddColumns("Silo", "Address", "State");
+        bool zones = status.Silos.Any(silo => silo.Zone.Length > 0);
+        if (zones)
+            table.AddColumn("Zone");
         foreach (string number in (string[])["Primaries", "Replicas", "Data"])
             table.AddColumn(new TableColumn(number).RightAligned());
         foreach (SiloStatus silo in status.Silos)
         {
-            table.AddRow(
+            string[] row =
+            [
                 Markup.Escape(silo.Name),
                 Markup.Escape(silo.Address.Split('@')[0]),
-                silo.State == "Active" ? "[green]Active[/]" : $"[yellow]{Markup.Escape(silo.State)}[/]",
+                State(silo),
+                .. zones ? (string[])[Markup.Escape(silo.Zone)] : [],
                 silo.Primaries.ToString(CultureInfo.InvariantCulture),
                 silo.Replicas.ToString(CultureInfo.InvariantCulture),
-                Amounts.Bytes(silo.DataBytes));
+                Amounts.Bytes(silo.DataBytes),
+            ];
+            table.AddRow(row);
         }
 
         return table;
+    }
+
+    private static string State(SiloStatus silo) => silo switch
+    {
+        { State: "Active", Draining: true } => "[yellow]Draining[/]",
+        { State: "Active" } => "[green]Active[/]",
+        _ => $"[yellow]{Markup.Escape(silo.State)}[/]",
+    };
+
+    private static string Rebalance(RebalanceStatus rebalance)
+    {
+        if (rebalance.Left == 0)
+        {
+            return rebalance.State switch
+            {
+                "Paused" => "Rebalance: paused (Grid:Rebalance is false).",
+                "Waiting" => "Rebalance: waits, the cluster has just changed.",
+                _ => "Rebalance: nothing to move.",
+            };
+        }
+
+        string remaining = rebalance.RemainingMs is { } ms ? string.Create(CultureInfo.InvariantCulture, $", about {Math.Max(1, ms / 1000)} s to go") : "";
+        return string.Create(CultureInfo.InvariantCulture, $"Rebalance: {rebalance.Left} shards to move, {rebalance.Moving} of them under way, {rebalance.Done} done; {Amounts.Bytes(rebalance.BytesLeft)} to copy{remaining}.");
     }
 
     private Table Shards(IEnumerable<ShardStatus> shards, int replicas, Dictionary<string, string> names)

@@ -47,7 +47,7 @@ internal sealed partial class ReignMap(
 
     private Task StartAsync(CancellationToken cancellation)
     {
-        _running = Task.Run(() => KeepAsync(_stopping.Token), CancellationToken.None);
+        _running = Task.Run(() => Task.WhenAll(KeepAsync(_stopping.Token), WatchAsync(_stopping.Token)), CancellationToken.None);
         return Task.CompletedTask;
     }
 
@@ -68,6 +68,13 @@ internal sealed partial class ReignMap(
         while (await timer.WaitForNextTickAsync(stopping));
     }
 
+    /// <summary>Nothing more goes to a silo that is dead: until its shards are heard of elsewhere, plain calls find them.</summary>
+    private async Task WatchAsync(CancellationToken stopping)
+    {
+        await foreach (ClusterMembershipSnapshot _ in membership.Updates.WithCancellation(stopping))
+            Update();
+    }
+
     private async Task AskAsync(string silo)
     {
         int[] reigns = [];
@@ -86,10 +93,10 @@ internal sealed partial class ReignMap(
 
     private void Update()
     {
-        IReadOnlyList<string> active = membership.Current.Active;
-        string?[] map = new string?[options.Value.ShardCount];
         lock (_reigns)
         {
+            IReadOnlyList<string> active = membership.Current.Active;
+            string?[] map = new string?[options.Value.ShardCount];
             foreach (string gone in _reigns.Keys.Where(silo => !active.Contains(silo)).ToArray())
                 _reigns.Remove(gone);
             foreach ((string silo, int[] reigns) in _reigns)
@@ -97,10 +104,10 @@ internal sealed partial class ReignMap(
                 foreach (int shard in reigns.Where(shard => shard < map.Length))
                     map[shard] = silo;
             }
-        }
 
-        Volatile.Write(ref _siloOfShard, map);
-        transport.SetSilos(map);
+            Volatile.Write(ref _siloOfShard, map);
+            transport.SetSilos(map);
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} does not say where its primaries are: {Reason}")]

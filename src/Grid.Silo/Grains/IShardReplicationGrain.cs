@@ -24,6 +24,14 @@ internal interface IShardReplicationGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     ValueTask<string?> EnsureAsync();
 
+    /// <summary>Tells the primary on which silos the shard's replicas are to be. It grows first, and drops what is elsewhere when enough are in sync.</summary>
+    /// <param name="silos">The silos.</param>
+    /// <param name="byOperator">True for an operator's word, which holds against the rebalance for half a minute.</param>
+    /// <returns>Why it is not so; null when it is.</returns>
+    [Alias("Want")]
+    [AlwaysInterleave]
+    ValueTask<string?> WantAsync(string[] silos, bool byOperator);
+
     /// <summary>Hands the shard over to the in-sync replica on a silo: in tens of milliseconds, without an error at any client.</summary>
     /// <returns>
     /// Why the shard stays where it is; null once the primary has surrendered, or when it is on that silo already. The new one begins to reign

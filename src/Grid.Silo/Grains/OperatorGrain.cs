@@ -1,5 +1,6 @@
 using System.Globalization;
 using Grid.Client.Contracts.Operator;
+using Grid.Silo.Elastic;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
@@ -18,6 +19,9 @@ internal sealed partial class OperatorGrain(
     IGridSiloServiceClient silos,
     SiloMembership membership,
     ShardPolls polls,
+    ShardRecordStore records,
+    SiloBook book,
+    GridSettings settings,
     RecordPromise promise,
     IOptions<GridOptions> options,
     ILogger<OperatorGrain> logger) : Grain, IGridOperatorGrain
@@ -38,8 +42,9 @@ internal sealed partial class OperatorGrain(
         {
             Silos = StatusReport.Silos(view.Members, answers),
             Shards = shards,
-            Replicas = options.Value.Replicas,
-            Warnings = StatusReport.Warnings(options.Value, await promise.WarningsAsync(), answers, shards),
+            Replicas = settings.Current.Replicas,
+            Rebalance = answers.Select(answer => answer.Copies?.Rebalance).FirstOrDefault(rebalance => rebalance is not null),
+            Warnings = StatusReport.Warnings(settings.Current, await promise.WarningsAsync(), answers, shards),
         };
     }
 

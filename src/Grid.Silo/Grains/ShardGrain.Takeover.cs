@@ -149,6 +149,8 @@ internal sealed partial class ShardGrain
         }
 
         _membershipSeen = membership.Current.Version;
+        _avoided = [];
+        AvoidDrainingSilos();
         Run(static (primary, alive, now) => primary.Start(alive, now), membership.Current.Active);
         OpenInbox();
     }

@@ -5,6 +5,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Elastic;
 using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
@@ -37,6 +38,7 @@ internal sealed partial class ShardGrain(
     SyncServices syncs,
     LeaseRenewals leases,
     ShardKeeper keeper,
+    SiloBook book,
     ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,
@@ -137,6 +139,7 @@ internal sealed partial class ShardGrain(
             Run(static (primary, alive, now) => primary.OnSilosChanged(alive, now), membership.Current.Active);
         }
 
+        AvoidDrainingSilos();
         Run(static (primary, _, now) => primary.Tick(now), 0);
         return Task.CompletedTask;
     }

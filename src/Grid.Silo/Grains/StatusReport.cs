@@ -83,6 +83,7 @@ internal static class StatusReport
             Links = view.Links,
             LastWindow = view.LastWindow,
             Laggards = view.Laggards,
+            Wanted = view.Wanted,
         };
     }
 
@@ -94,6 +95,9 @@ internal static class StatusReport
         DataBytes = copies?.Copies.Sum(copy => copy.DataBytes) ?? 0,
         Primaries = copies?.Copies.Count(copy => copy.IsPrimary) ?? 0,
         Replicas = copies?.Copies.Count(copy => !copy.IsPrimary) ?? 0,
+        Zone = copies?.Facts.Zone ?? "",
+        Weight = copies?.Facts.Weight ?? 0,
+        Draining = copies?.Facts.Draining ?? false,
     };
 
     private static void Name(List<string> warnings, IEnumerable<ShardStatus> shards, string what)

@@ -28,6 +28,10 @@ internal sealed class GridOptionsValidator : IValidateOptions<GridOptions>
         Check(faults, nameof(options.ReplicaTimeoutMs), options.ReplicaTimeoutMs, 200, 60_000);
         Check(faults, nameof(options.LeaseMs), options.LeaseMs, 200, 30_000);
         Check(faults, nameof(options.PollTimeoutMs), options.PollTimeoutMs, 50, 10_000);
+        Check(faults, nameof(options.Weight), options.Weight, 1, 10_000);
+        Check(faults, nameof(options.RebalanceDelayMs), options.RebalanceDelayMs, 0, 3_600_000);
+        Check(faults, nameof(options.MovesMax), options.MovesMax, 1, 256);
+        Check(faults, nameof(options.DrainMs), options.DrainMs, 0, 3_600_000);
         CheckName(faults, nameof(options.Compression), options.Compression);
         CheckName(faults, nameof(options.MixedCohort), options.MixedCohort);
         CheckName(faults, nameof(options.SyncTransport), options.SyncTransport);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grid.Client.Contracts;
 using Grid.Client.Contracts.Operator;
 using Grid.Formats.Mutations;
@@ -5,6 +6,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
+using Grid.Silo.Elastic;
 using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
 using Grid.Silo.Placement;
@@ -27,6 +29,9 @@ internal sealed class GridSiloService(
     SiloFront front,
     SiloTransport transport,
     IGrainFactory grains,
+    SiloBook book,
+    Drainer drainer,
+    Rebalancer rebalancer,
     DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
 {
     private const int DigestSliceEntries = 2048;
@@ -70,8 +75,11 @@ internal sealed class GridSiloService(
             hosted.Primary is { IsDown: false },
             hosted.Surrendered?.Epoch ?? 0,
             hosted.Surrendered?.Receiver.Silo ?? "",
-            hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty)) ?? default;
+            hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty,
+            copy.Store.Entries)) ?? default;
     }
+
+    public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo));
 
     public ValueTask<bool[]> GrantAsync(LeaseCall[] requests) => new(LeaseRenewals.Grant(host, requests));
 
@@ -86,8 +94,59 @@ internal sealed class GridSiloService(
                 primaries.Add(hosted.Use(_ => ViewOf(hosted.Shard, primary)));
         }
 
-        return new(new SiloCopies { Copies = copies, Primaries = primaries });
+        return new(new SiloCopies { Copies = copies, Primaries = primaries, Facts = book.Own, Rebalance = rebalancer.Status });
     }
+
+    public ValueTask<SiloFacts> GetFactsAsync() => new(book.Own);
+
+    public ValueTask NoteFactsAsync(SiloFacts facts)
+    {
+        book.Note(facts);
+        rebalancer.Wake();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<SiloPlaces> GetPlacesAsync() => new(Places(host));
+
+    public async ValueTask<string?> SetDrainingAsync(bool draining) => await drainer.SetByHandAsync(draining);
+
+    public ValueTask<CopyPoll> MakeEmptyCopyAsync(int shard, long epochSeen)
+    {
+        // A whole copy is never thrown away for an empty one, whoever asks.
+        if (host.Find(shard) is { } there && (there.Primary is { IsDown: false } || there.Copy.State == CopyState.Complete || !host.Drop(there)))
+            return default;
+        HostedCopy made = host.GetOrCreate(shard);
+        bool free = made.Use(copy =>
+        {
+            if (made.IsFreed || made.Replica is not null || made.Primary is not null || copy.Log.EndOffset != 0)
+                return false;
+            copy.Observe(epochSeen, 0);
+            copy.State = CopyState.Complete;
+            return true;
+        });
+        return new(free ? Poll(host, shard) : default);
+    }
+
+    /// <summary>Where the shards are whose primaries are on this silo.</summary>
+    public static SiloPlaces Places(CopyHost host)
+    {
+        List<PrimaryPlace> places = [];
+        foreach (HostedCopy hosted in host.All)
+        {
+            if (hosted.Primary is { IsDown: false } primary)
+                places.Add(hosted.Use(copy => PlaceOf(copy, primary)));
+        }
+
+        return new SiloPlaces(places);
+    }
+
+    private static PrimaryPlace PlaceOf(ShardCopy copy, ShardPrimary primary) => new(
+        copy.Shard,
+        primary.Epoch,
+        [.. primary.Record.InSync.Select(member => member.Silo)],
+        [.. primary.ViewLinks().Select(link => link.Silo)],
+        primary.Wanted is { } wanted ? [.. wanted] : null,
+        copy.Store.MemoryBytes);
 
     public async ValueTask<CopyDigest?> DigestAsync(int shard)
     {
@@ -95,8 +154,8 @@ internal sealed class GridSiloService(
             return null;
         CopyDigest answer = new() { Shard = shard, Silo = host.Silo, IsPrimary = hosted.Primary is { IsDown: false } };
         ContentDigest digest = new();
-        (ShardCopy copy, ShardSnapshot? scan, long offset) = hosted.Use(copy =>
-            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied));
+        (ShardCopy copy, ShardSnapshot? scan, long offset, ulong sessions) = hosted.Use(copy =>
+            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied, copy.Sessions.Digest()));
         if (scan is null)
             return answer with { Problem = $"the copy is {copy.State}" };
         try
@@ -104,7 +163,7 @@ internal sealed class GridSiloService(
             while (hosted.Use(current => current == copy && scan.Next(digest, DigestSliceEntries, DigestSliceBytes)))
                 await Task.Yield();
             return hosted.Copy == copy
-                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString() }
+                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString(), Sessions = sessions.ToString("x16", CultureInfo.InvariantCulture) }
                 : answer with { Problem = "the copy was replaced meanwhile" };
         }
         finally
@@ -144,7 +203,8 @@ internal sealed class GridSiloService(
         [.. primary.Record.InSync.Select(copy => copy.Silo)],
         [.. primary.ViewLinks().Select(StatusOf)],
         primary.LastWindow,
-        [.. primary.Laggards]);
+        [.. primary.Laggards],
+        primary.Wanted);
 
     private static LinkStatus StatusOf(LinkView link) => new()
     {

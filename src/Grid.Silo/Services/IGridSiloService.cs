@@ -4,6 +4,7 @@ using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Replication.Records;
 using Grid.Replication.Takeover;
+using Grid.Silo.Elastic;
 using Grid.Silo.Grains;
 using Orleans.Services;
 
@@ -37,6 +38,10 @@ internal interface IGridSiloService : IGrainService
     [Alias("Acknowledge")]
     ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements);
 
+    /// <summary>Whether the port of another silo refuses connections, as this silo finds.</summary>
+    [Alias("IsGone")]
+    ValueTask<bool> IsGoneAsync(SiloAddress silo);
+
     /// <summary>All copies of the silo.</summary>
     [Alias("GetCopies")]
     ValueTask<SiloCopies> GetCopiesAsync();
@@ -48,6 +53,26 @@ internal interface IGridSiloService : IGrainService
     /// <summary>Drops the silo's copy of a shard, unless it is the primary's.</summary>
     [Alias("DropReplica")]
     ValueTask<string?> DropReplicaAsync(int shard);
+
+    /// <summary>What the silo says of itself.</summary>
+    [Alias("GetFacts")]
+    ValueTask<SiloFacts> GetFactsAsync();
+
+    /// <summary>Another silo tells of itself, because something has changed.</summary>
+    [Alias("NoteFacts")]
+    ValueTask NoteFactsAsync(SiloFacts facts);
+
+    /// <summary>Where the shards are whose primaries are on the silo.</summary>
+    [Alias("GetPlaces")]
+    ValueTask<SiloPlaces> GetPlacesAsync();
+
+    /// <summary>Has the silo hold nothing, or takes that back.</summary>
+    [Alias("SetDraining")]
+    ValueTask<string?> SetDrainingAsync(bool draining);
+
+    /// <summary>Makes an empty copy that counts as whole, for a shard of which no copy has survived.</summary>
+    [Alias("MakeEmptyCopy")]
+    ValueTask<CopyPoll> MakeEmptyCopyAsync(int shard, long epochSeen);
 
     /// <summary>Reads a value of the development storage, which lives in the memory of the cluster's first silo.</summary>
     [Alias("ReadDevelopment")]
@@ -84,7 +109,8 @@ internal readonly record struct CopyPoll(
     [property: Id(7)] bool Reigns,
     [property: Id(8)] long SurrenderedEpoch,
     [property: Id(9)] string ReceiverSilo,
-    [property: Id(10)] Guid ReceiverCopyId)
+    [property: Id(10)] Guid ReceiverCopyId,
+    [property: Id(11)] long Entries)
 {
     public PolledCopy ToPolled() => new(
         new CopyName(Silo, CopyId),
@@ -92,7 +118,8 @@ internal readonly record struct CopyPoll(
         new LogPosition(PositionEpoch, PositionOffset),
         EpochSeen,
         Reigns,
-        SurrenderedEpoch > 0 ? new SurrenderedReign(SurrenderedEpoch, new CopyName(ReceiverSilo, ReceiverCopyId)) : null);
+        SurrenderedEpoch > 0 ? new SurrenderedReign(SurrenderedEpoch, new CopyName(ReceiverSilo, ReceiverCopyId)) : null,
+        Entries);
 }
 
 /// <summary>A silo's copies, for the status.</summary>
@@ -102,6 +129,11 @@ internal sealed record SiloCopies
     [Id(0)] public required IReadOnlyList<CopyStatus> Copies { get; init; }
 
     [Id(1)] public required IReadOnlyList<PrimaryView> Primaries { get; init; }
+
+    [Id(2)] public SiloFacts Facts { get; init; }
+
+    /// <summary>What the rebalance is at; null where it is not led.</summary>
+    [Id(3)] public RebalanceStatus? Rebalance { get; init; }
 }
 
 /// <summary>What a primary knows of its shard, for the status.</summary>
@@ -114,4 +146,5 @@ internal sealed record PrimaryView(
     [property: Id(4)] IReadOnlyList<string> InSync,
     [property: Id(5)] IReadOnlyList<LinkStatus> Links,
     [property: Id(6)] string LastWindow,
-    [property: Id(7)] IReadOnlyList<string> Laggards);
+    [property: Id(7)] IReadOnlyList<string> Laggards,
+    [property: Id(8)] IReadOnlyList<string>? Wanted);

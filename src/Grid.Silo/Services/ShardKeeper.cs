@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Grid.Replication.Primary;
 using Grid.Silo.Grains;
 using Grid.Silo.Records;
@@ -21,7 +22,11 @@ internal sealed partial class ShardKeeper(
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<int, string> _problems = new();
     private Task _running = Task.CompletedTask;
+
+    /// <summary>Why shards that this silo looks after are not served.</summary>
+    public IReadOnlyDictionary<int, string> Problems => _problems;
 
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(ShardKeeper), ServiceLifecycleStage.Active, StartAsync, StopAsync);
 
@@ -72,8 +77,10 @@ internal sealed partial class ShardKeeper(
     private Task EnsureMineAsync(CancellationToken stopping)
     {
         IReadOnlyList<string> active = membership.Current.Active;
-        IEnumerable<int> mine = Enumerable.Range(0, options.Value.ShardCount)
-            .Where(shard => ReplicaPlacement.Rank(shard, active).FirstOrDefault() == membership.Local);
+        int[] mine = [.. Enumerable.Range(0, options.Value.ShardCount)
+            .Where(shard => ReplicaPlacement.Rank(shard, active).FirstOrDefault() == membership.Local)];
+        foreach (int others in _problems.Keys.Except(mine))
+            _problems.TryRemove(others, out _);
         return Parallel.ForEachAsync(mine, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = stopping }, EnsureAsync);
     }
 
@@ -82,11 +89,18 @@ internal sealed partial class ShardKeeper(
         try
         {
             string? problem = await grains.GetGrain<IShardReplicationGrain>(shard).EnsureAsync();
-            if (problem is not null)
-                LogProblem(problem);
+            if (problem is null)
+            {
+                _problems.TryRemove(shard, out _);
+                return;
+            }
+
+            _problems[shard] = problem;
+            LogProblem(problem);
         }
         catch (Exception failure) when (!stopping.IsCancellationRequested)
         {
+            _problems[shard] = $"its primary cannot be reached: {failure.Message}";
             LogUnreachable(failure, shard);
         }
     }

@@ -59,6 +59,9 @@ internal sealed class GridCluster : IAsyncDisposable
                 silo.Services.AddKeyedSingleton(GridConstants.StreamProvider, faults);
             silo.AddGrid(o =>
             {
+                // Tests that say nothing of it mean the copies to stay where they are.
+                o.Rebalance = false;
+                o.DrainMs = 0;
                 configure(o);
                 o.BootstrapSilos = silos;
             });
@@ -83,6 +86,9 @@ internal sealed class GridCluster : IAsyncDisposable
     /// <summary>Ends a silo as a crash would: no goodbyes.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => Until.OverAsync($"silo {silo.SiloAddress} is killed", _cluster.KillSiloAsync(silo));
 
+    /// <summary>Ends a silo as a host does that is told to stop.</summary>
+    public Task StopAsync(InProcessSiloHandle silo) => Until.OverAsync($"silo {silo.SiloAddress} stops", _cluster.StopSiloAsync(silo));
+
     public Task<InProcessSiloHandle> StartSiloAsync() => _cluster.StartAdditionalSiloAsync().WaitAsync(StartTime, TestContext.Current.CancellationToken);
 
     public IServiceProvider ServicesOf(InProcessSiloHandle silo) => _cluster.GetSiloServiceProvider(silo.SiloAddress);
@@ -99,7 +105,7 @@ internal sealed class GridCluster : IAsyncDisposable
         {
             IGridSiloServiceClient client = ServicesOf(silo).GetRequiredService<IGridSiloServiceClient>();
             if (await client.At(silo.SiloAddress).DigestAsync(shard) is { } digest)
-                digests.Add((digest.Silo, digest.Offset, digest.Problem ?? digest.Digest));
+                digests.Add((digest.Silo, digest.Offset, digest.Problem ?? $"{digest.Digest} {digest.Sessions}"));
         }
 
         return digests;

@@ -49,6 +49,7 @@ public sealed class ConfigurationTests
     [InlineData("Clustering:Provider=1", "Clustering:Provider is '1'; one of Development, Redis, PostgreSql is expected.")]
     [InlineData("Silo:SiloPort=70000", "Silo:SiloPort is 70000; it must be 1 to 65535.")]
     [InlineData("Silo:SiloPort=30000", "Silo:SiloPort and Silo:GatewayPort are both 30000")]
+    [InlineData("Silo:HealthPort=30000", "Silo:HealthPort is 30000, like another port of the silo")]
     [InlineData("Silo:Address=0.0.0.0", "Silo:Address is 0.0.0.0, at which nobody can reach this silo")]
     [InlineData("Silo:Address=no host", "Silo:Address is 'no host'")]
     [InlineData("Silo:ClusterId= ", "Silo:ClusterId is empty")]
@@ -119,6 +120,9 @@ public sealed class ConfigurationTests
     [InlineData("import x.rdb --concurrency 0", "no writes")]
     [InlineData("export x.rdb --compression zip", "not a packing")]
     [InlineData("drop 1", "the silo is missing")]
+    [InlineData("drain", "the silo is missing")]
+    [InlineData("shard move 1", "the silo is missing")]
+    [InlineData("shard accept-loss", "the shard is missing")]
     [InlineData("bench streams --size 1", "too small")]
     [InlineData("status --timeout 0", "no time to wait")]
     [InlineData("frobnicate", "no verb")]
@@ -133,6 +137,9 @@ public sealed class ConfigurationTests
     [InlineData("serve --config silo.json --set Grid:ShardCount=16 --Grid:Replicas=2 --silo-port 1 --gateway-port 2 --name x --first h:1")]
     [InlineData("bench --mix get=50,set=50 --size 100-10000 -c 64 --durability Primary --read-mode Primary")]
     [InlineData("digest --json --wait 30")]
+    [InlineData("drain silo-1 --cancel --gateway 127.0.0.1:30001")]
+    [InlineData("shard move 3 silo-1")]
+    [InlineData("shard accept-loss 3 --yes")]
     public void A_right_command_line_is_none(string line) =>
         Assert.Empty(GridCommand.Create().Parse(line).Errors);
 

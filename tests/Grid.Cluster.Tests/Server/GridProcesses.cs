@@ -64,12 +64,12 @@ internal sealed class GridProcesses : IAsyncDisposable
     private int Gateway => _ports[1];
 
     /// <summary>Starts one more silo, at ports of its own or at those of another one.</summary>
-    public void StartSilo(int? sameAs = null)
+    public void StartSilo(int? sameAs = null, params string[] more)
     {
         int i = sameAs ?? _silos.Count;
         _silos.Add(ChildProcess.Start(
             Binary,
-            ["serve", "--silo-port", Text(_ports[2 * i]), "--gateway-port", Text(_ports[(2 * i) + 1]), "--name", $"silo-{i}", "--first", $"127.0.0.1:{_ports[0]}", .. _overrides],
+            ["serve", "--silo-port", Text(_ports[2 * i]), "--gateway-port", Text(_ports[(2 * i) + 1]), "--name", $"silo-{i}", "--first", $"127.0.0.1:{_ports[0]}", .. _overrides, .. more],
             _directory));
     }
 

@@ -25,7 +25,7 @@ public sealed class PipelineSimulationTests
         Gen.Int[0, 1_000_000].Sample(
             seed =>
             {
-                if ((Simulate(seed, null, false) ?? Simulate(seed, null, false, bundles: true)) is { } violation)
+                if ((Simulate(seed) ?? Simulate(seed, bundles: true)) is { } violation)
                     Assert.Fail(violation);
             },
             iter: Seeds,
@@ -38,7 +38,7 @@ public sealed class PipelineSimulationTests
         int parts = 0;
         for (int seed = 0; seed < 20; seed++)
         {
-            Assert.Null(Simulate(seed, null, false, bundles: true, cluster =>
+            Assert.Null(Simulate(seed, bundles: true, look: cluster =>
             {
                 sent = (sent.Bundles + cluster.Fronts!.Sent.Bundles, sent.Batches + cluster.Fronts.Sent.Batches);
                 parts += cluster.Fronts.PartialReplies;
@@ -51,22 +51,62 @@ public sealed class PipelineSimulationTests
 
     [Fact]
     public void A_client_that_repeats_what_may_have_been_applied_is_caught() =>
-        Assert.True(IsCaught("applied twice", (d, s, n) => new ForgetfulPipeline(d, s, n), false));
+        Assert.True(IsCaught("applied twice", (d, s, n) => new ForgetfulPipeline(d, s, n)));
 
     [Fact]
     public void A_client_that_puts_what_it_repeats_behind_the_rest_is_caught() =>
-        Assert.True(IsCaught("out of order", (d, s, n) => new DisorderlyPipeline(d, s, n), false));
+        Assert.True(IsCaught("out of order", (d, s, n) => new DisorderlyPipeline(d, s, n)));
 
     [Fact]
     public void A_shard_that_ignores_the_numbers_is_caught() =>
-        Assert.True(IsCaught("out of order", null, true));
+        Assert.True(IsCaught("out of order", breakShard: shard => shard.IgnoresNumbers = true));
+
+    [Fact]
+    public void A_shard_that_does_again_what_is_repeated_is_caught() =>
+        Assert.True(IsCaught("applied twice", breakShard: shard => shard.IgnoresRepetition = true));
+
+    [Fact]
+    public void What_a_shard_had_to_forget_is_told_as_unknown() =>
+        Gen.Int[0, 1_000_000].Sample(seed => Assert.Null(Simulate(seed, breakShard: shard => shard.ForgetsEffects = true)), iter: 60, threads: 2);
+
+    [Fact]
+    public void With_time_enough_every_increment_counts_once_and_nobody_is_left_in_doubt()
+    {
+        (int Repeated, int Found) repetitions = default;
+        for (int seed = 0; seed < 40; seed++)
+        {
+            Random dice = new(seed);
+            SimulatedCluster cluster = new(seed, shards: 1, options => Configure(options, dice), bundlesUnderWayMax: seed % 3)
+            {
+                DelayMaxMs = dice.Next(1, 40),
+                Misfortunes = new Misfortunes(0.02, 0.05, 0.1, 0.05, 0.1),
+            };
+            for (int change = 0; change < 4; change++)
+                cluster.After(dice.Next(4000), () => cluster.Shards[0].ChangeReign(1));
+            IKeyspace keyspace = cluster.Grid.GetKeyspace("k");
+            List<Task<long>> calls = [];
+            for (int i = 0; i < 200; i++)
+            {
+                calls.Add(keyspace.IncrementAsync("counter"u8, 1, options: new() { Timeout = TimeSpan.FromMinutes(5) }).AsTask());
+                cluster.Run(dice.Next(40));
+            }
+
+            cluster.Misfortunes = Misfortunes.None;
+            cluster.Run(120_000);
+            Assert.All(calls, call => Assert.True(call.IsCompletedSuccessfully, call.Exception?.ToString() ?? "not over"));
+            Assert.Equal(Enumerable.Range(1, calls.Count).Select(number => (long)number), calls.Select(call => call.Result));
+            repetitions = (repetitions.Repeated + cluster.Shards[0].Repetitions.Repeated, repetitions.Found + cluster.Shards[0].Repetitions.Found);
+        }
+
+        Assert.True(repetitions.Found > 100 && repetitions.Repeated > repetitions.Found, $"{repetitions.Repeated} repeated, {repetitions.Found} had taken effect");
+    }
 
     private static bool IsCaught(
-        string violation, Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline, bool shardsIgnoreNumbers)
+        string violation, Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null, Action<FakeShard>? breakShard = null)
     {
         for (int seed = 0; seed < TwinSeeds; seed++)
         {
-            if (Simulate(seed, makePipeline, shardsIgnoreNumbers, bundles: seed % 2 == 1)?.Contains(violation, StringComparison.Ordinal) == true)
+            if (Simulate(seed, makePipeline, breakShard, bundles: seed % 2 == 1)?.Contains(violation, StringComparison.Ordinal) == true)
                 return true;
         }
 
@@ -75,8 +115,8 @@ public sealed class PipelineSimulationTests
 
     private static string? Simulate(
         int seed,
-        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline,
-        bool shardsIgnoreNumbers,
+        Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null,
+        Action<FakeShard>? breakShard = null,
         bool bundles = false,
         Action<SimulatedCluster>? look = null)
     {
@@ -84,7 +124,7 @@ public sealed class PipelineSimulationTests
         SimulatedCluster cluster = new(seed, shards: bundles ? 4 : 2, options => Configure(options, dice), makePipeline, bundles ? dice.Next(1, 4) : 0);
         foreach (FakeShard shard in cluster.Shards)
         {
-            shard.IgnoresNumbers = shardsIgnoreNumbers;
+            breakShard?.Invoke(shard);
             shard.KeepsReplies = dice.Next(2) == 0;
         }
 

@@ -12,6 +12,8 @@ internal sealed class Nemesis(World world)
     {
         if (world.Plan.NemesisMs > 0)
             Next();
+        if (world.Plan.WishMs > 0)
+            new Wisher(world).Begin();
     }
 
     /// <summary>True when every shard keeps a whole in-sync copy without this silo.</summary>

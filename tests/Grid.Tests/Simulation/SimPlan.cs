@@ -68,6 +68,9 @@ internal sealed record SimPlan
     /// <summary>Pause between two acts of the nemesis, in milliseconds; 0 = none.</summary>
     public int NemesisMs { get; init; }
 
+    /// <summary>Pause between two words to primaries on where their replicas are to be, in milliseconds; 0 = none says anything.</summary>
+    public int WishMs { get; init; }
+
     /// <summary>Each silo's share of being slow.</summary>
     public double SlowSilo { get; init; }
 

@@ -83,6 +83,9 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
     /// <summary>An operator, or the balance of the cluster, wants the shard elsewhere.</summary>
     public void HandOver(string silo) => Turn(() => Core.HandOver(silo, Now));
 
+    /// <summary>Somebody who plans says where the replicas are to be.</summary>
+    public void Want(string[] silos) => Turn(() => Core.Want(silos, Now));
+
     public void Execute(ClientTry attempt, byte[] blob)
     {
         PooledBuffer request = PooledBuffer.Rent(blob.Length);

@@ -11,6 +11,7 @@ namespace Grid.Tests.Simulation;
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int SeedsInCi = 2000;
+    private const int SeedsWithWishes = 400;
     private const int BrokenMax = 5;
 
     [Fact]
@@ -24,6 +25,15 @@ public sealed class SimulationTests(ITestOutputHelper output)
         }
 
         SeedRun run = new((ulong)(Number("GRID_FROM") ?? 1), Number("GRID_SEEDS") ?? SeedsInCi) { Tells = output.WriteLine };
+        run.Go(BrokenMax);
+        output.WriteLine(run.ToString());
+        Assert.True(run.Broken.Count == 0, string.Join("\n\n", run.Broken.Values.Select((broken, i) => i == 0 ? broken.Message : string.Join('\n', broken.Message.Split('\n').Take(3)))));
+    }
+
+    [Fact]
+    public void Wherever_replicas_are_wanted_no_acknowledged_write_is_lost_and_all_come_to_where_they_are_wanted()
+    {
+        SeedRun run = new(1, Number("GRID_SEEDS") ?? SeedsWithWishes, plan => Weather.For(Weather.Wishes, plan));
         run.Go(BrokenMax);
         output.WriteLine(run.ToString());
         Assert.True(run.Broken.Count == 0, string.Join("\n\n", run.Broken.Values.Select((broken, i) => i == 0 ? broken.Message : string.Join('\n', broken.Message.Split('\n').Take(3)))));

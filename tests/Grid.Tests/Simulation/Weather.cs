@@ -9,6 +9,9 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 internal static class Weather
 {
+    /// <summary>Somebody says all the time where replicas are to be.</summary>
+    public const string Wishes = "Wishes";
+
     public static SimPlan For(string mistake, SimPlan plan) => Choose(mistake, plan) with { Weather = mistake };
 
     private static SimPlan Choose(string mistake, SimPlan plan) => mistake switch
@@ -32,6 +35,7 @@ internal static class Weather
         nameof(PlantedBug.RepeatsWithoutLookup) or nameof(PlantedBug.RepeatsBehindLaterEffects) or nameof(PlantedBug.TellsUncommittedResult)
             or nameof(RuntimeBug.ClientRepeatsAsNew) => Repeats(plan),
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
+        Wishes => plan with { WishMs = 150 },
         _ => plan,
     };
 

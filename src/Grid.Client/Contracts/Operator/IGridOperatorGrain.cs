@@ -30,6 +30,41 @@ public interface IGridOperatorGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     Task<string?> DropReplicaAsync(int shard, string silo);
 
+    /// <summary>
+    /// Has a silo hold nothing: its primaries are handed over, its copies moved to others, as far as there are others. It goes on in the cluster,
+    /// until it is stopped or this is taken back.
+    /// </summary>
+    /// <param name="silo">The silo's address with its generation.</param>
+    /// <param name="draining">False to take it back.</param>
+    /// <returns>Null when the silo knows, otherwise why not.</returns>
+    [Alias("SetDraining")]
+    [AlwaysInterleave]
+    Task<string?> SetDrainingAsync(string silo, bool draining);
+
+    /// <summary>
+    /// Brings a shard's primary a step nearer to a silo; to be called until it is done, or cannot be. A copy is made there first where there is
+    /// none; the primary's old copy makes room for it.
+    /// </summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="silo">The silo's address with its generation.</param>
+    [Alias("MoveShard")]
+    [AlwaysInterleave]
+    Task<MoveProgress> MoveShardAsync(int shard, string silo);
+
+    /// <summary>What accepting the loss of a shard would mean now.</summary>
+    [Alias("PlanLoss")]
+    [AlwaysInterleave]
+    Task<LossReport> PlanLossAsync(int shard);
+
+    /// <summary>
+    /// Goes on with a shard of which no in-sync copy can be had: with the best whole copy that has survived, or empty where there is none. A new
+    /// line of data begins, which no copy of the old one can join but by a full sync. Waits one lease before it decides.
+    /// </summary>
+    /// <returns>What was done, or in <see cref="LossReport.Obstacle"/> why nothing was.</returns>
+    [Alias("AcceptLoss")]
+    [AlwaysInterleave]
+    Task<LossReport> AcceptLossAsync(int shard);
+
     /// <summary>Opens the export of one shard's data as of now, from a replica where there is one.</summary>
     [Alias("OpenExport")]
     [AlwaysInterleave]

@@ -17,6 +17,9 @@ public sealed record ClusterStatus
 
     /// <summary>What the operator should know, most important first: what the settings do not guarantee, what is missing.</summary>
     [Id(3)] public required IReadOnlyList<string> Warnings { get; init; }
+
+    /// <summary>What the rebalance is at; null while no silo leads one.</summary>
+    [Id(4)] public RebalanceStatus? Rebalance { get; init; }
 }
 
 /// <summary>One silo.</summary>
@@ -40,6 +43,41 @@ public sealed record SiloStatus
 
     /// <summary>Shards of which it holds a replica.</summary>
     [Id(5)] public int Replicas { get; init; }
+
+    /// <summary>What fails together with it; empty where it names nothing.</summary>
+    [Id(6)] public string Zone { get; init; } = "";
+
+    /// <summary>Its share of copies and primaries, in proportion to the others'.</summary>
+    [Id(7)] public int Weight { get; init; }
+
+    /// <summary>True while it is to hold nothing: an operator said so, or it is about to stop.</summary>
+    [Id(8)] public bool Draining { get; init; }
+}
+
+/// <summary>What the rebalance is at.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.RebalanceStatus")]
+public sealed record RebalanceStatus
+{
+    /// <summary>The silo that leads it.</summary>
+    [Id(0)] public required string Leader { get; init; }
+
+    /// <summary>Settled, Moving, Waiting (the cluster has changed a moment ago) or Paused (Grid:Rebalance is false).</summary>
+    [Id(1)] public required string State { get; init; }
+
+    /// <summary>Shards that are being moved.</summary>
+    [Id(2)] public int Moving { get; init; }
+
+    /// <summary>Shards that are not where they are to be, those being moved included.</summary>
+    [Id(3)] public int Left { get; init; }
+
+    /// <summary>Shards that have been moved since it was last settled.</summary>
+    [Id(4)] public int Done { get; init; }
+
+    /// <summary>Bytes that have yet to be copied.</summary>
+    [Id(5)] public long BytesLeft { get; init; }
+
+    /// <summary>How long it will take at the pace so far, in milliseconds; null while that is not known.</summary>
+    [Id(6)] public long? RemainingMs { get; init; }
 }
 
 /// <summary>One shard.</summary>
@@ -78,6 +116,9 @@ public sealed record ShardStatus
 
     /// <summary>Silos whose replicas cannot keep up with the shard's writes.</summary>
     [Id(10)] public IReadOnlyList<string> Laggards { get; init; } = [];
+
+    /// <summary>Silos that the primary was told to have replicas on; null while it chooses by itself.</summary>
+    [Id(11)] public IReadOnlyList<string>? Wanted { get; init; }
 }
 
 /// <summary>A primary's link to one replica.</summary>
@@ -192,6 +233,9 @@ public sealed record CopyDigest
 
     /// <summary>Why there is no digest; null when there is one.</summary>
     [Id(6)] public string? Problem { get; init; }
+
+    /// <summary>Digest of what the copy remembers of clients' operations, to answer repeated ones.</summary>
+    [Id(7)] public string Sessions { get; init; } = "";
 }
 
 /// <summary>How an export began.</summary>

@@ -75,7 +75,7 @@ internal sealed class SyncBench
 
     private Task<BenchProcess> StartSiloAsync(string name, IPAddress address, int siloPort, int gatewayPort, IReadOnlyList<string> within, CancellationToken cancellation)
     {
-        string[] settings = ["Grid:BootstrapSilos=1", "Grid:Replicas=1", "Grid:MinInSync=0", $"Grid:Compression={_options.Compression}", .. _options.Settings];
+        string[] settings = ["Grid:BootstrapSilos=1", "Grid:Replicas=1", "Grid:MinInSync=0", "Grid:Rebalance=false", "Grid:DrainMs=0", $"Grid:Compression={_options.Compression}", .. _options.Settings];
         string? log = _options.Logs is { } folder ? Path.Combine(folder, $"{name}-{_siloStarts++}.log") : null;
         return SyncBenchSilo.StartAsync(name, address, siloPort, gatewayPort, new IPEndPoint(_options.Address, _ports[0]), settings, within, log, cancellation);
     }

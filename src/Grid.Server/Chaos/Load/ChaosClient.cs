@@ -52,7 +52,7 @@ internal sealed class ChaosClient : IAsyncDisposable
             await host.StartAsync(deadline.Token);
             return new ChaosClient(host);
         }
-        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        catch (Exception failure) when (!cancellation.IsCancellationRequested && (failure is not OperationCanceledException || deadline.IsCancellationRequested))
         {
             host.Dispose();
             throw new CommandException(ExitCode.Unreachable, $"the silos did not answer within {StartTime.TotalSeconds} s: {failure.Message}", failure);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grid.Client.Contracts.Operator;
 
 namespace Grid.Server.Chaos.Measure;
@@ -37,6 +38,10 @@ internal sealed record FailoverTimes
 
     /// <summary>Some failures.</summary>
     public IReadOnlyList<string> Failures { get; init; } = [];
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{What}: every key writable after {EveryKeyWritableMs:0} ms (first shard {FirstShardBackMs:0}), longest write {LongestMs:0} ms (where it held a replica {ReplicaLongestMs:0}, of {UntouchedShards} untouched shards {UntouchedLongestMs:0}), failed {Failed} (untouched {UntouchedFailed}), lost {Lost}");
 
     /// <summary>Reckons it from all writes.</summary>
     /// <param name="what">What was done.</param>

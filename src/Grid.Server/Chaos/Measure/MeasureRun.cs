@@ -3,6 +3,7 @@ using Grid.Client.Contracts.Operator;
 using Grid.Server.Chaos.Load;
 using Grid.Server.Chaos.Network;
 using Grid.Server.Chaos.Processes;
+using Grid.Silo.Grains;
 
 namespace Grid.Server.Chaos.Measure;
 
@@ -32,7 +33,11 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
             foreach (string kind in what)
             {
                 for (int run = 0; run < runs; run++)
-                    all.Add(await MeasureAsync(cluster, observer, clients, kind, 1 + (run % (cluster.Count - 1)), cancellation));
+                {
+                    FailoverTimes times = await MeasureAsync(cluster, observer, clients, kind, run, cancellation);
+                    progress(times.ToString());
+                    all.Add(times);
+                }
             }
 
             return all;
@@ -44,16 +49,42 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
         }
     }
 
-    private async Task<FailoverTimes> MeasureAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, string kind, int silo, CancellationToken cancellation)
+    private Task<FailoverTimes> MeasureAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, string kind, int run, CancellationToken cancellation) => kind switch
+    {
+        "rolling" => RollAsync(cluster, observer, clients, cancellation),
+        "handover" => HandOverAsync(observer, clients, run, cancellation),
+        _ => FailAsync(cluster, observer, clients, kind, 1 + (run % (cluster.Count - 1)), cancellation),
+    };
+
+    /// <summary>One silo is killed, frozen or stopped.</summary>
+    private async Task<FailoverTimes> FailAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, string kind, int silo, CancellationToken cancellation)
     {
         HistoryClock clock = new();
         await using WriteProbe probe = new(clients, options.Shards, WritePause, clock);
         await Task.Delay(QuietTime, cancellation);
-        ClusterStatus before = await observer.TryGetStatusAsync() ?? throw new CommandException(ExitCode.Failed, "nobody answers with a status");
+        ClusterStatus before = await StatusAsync(observer);
         string address = before.Silos.Single(known => known.Name == ChaosCluster.NameOf(silo) && known.State == "Active").Address;
         ChaosProcess process = cluster.Silo(silo)!;
+        await observer.NoteGoneAsync(ChaosCluster.NameOf(silo));
         cluster.Mark(string.Create(CultureInfo.InvariantCulture, $"{kind} silo-{silo} {address}"));
         long fault = clock.NowUs;
+        Do(kind, process);
+        await Task.Delay(AfterTime, cancellation);
+        IReadOnlyList<ProbedWrite> writes = await probe.StopAsync();
+        if (kind == "freeze")
+        {
+            process.Thaw();
+            await process.EndsWithinAsync(FreezeTime);
+        }
+
+        await process.EndsWithinAsync(WholeTime);
+        cluster.StartSilo(silo);
+        await ExpectWholeAsync(observer, cancellation);
+        return FailoverTimes.Of($"{kind} silo-{silo}", writes, fault, before, address) with { Lost = await probe.CountLostAsync(clients[0]) };
+    }
+
+    private static void Do(string kind, ChaosProcess process)
+    {
         switch (kind)
         {
             case "kill":
@@ -66,23 +97,54 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
                 process.Terminate();
                 break;
         }
+    }
 
-        await Task.Delay(AfterTime, cancellation);
-        IReadOnlyList<ProbedWrite> writes = await probe.StopAsync();
-        if (kind == "freeze")
+    /// <summary>One shard's primary is handed over to one of its replicas.</summary>
+    private async Task<FailoverTimes> HandOverAsync(ClusterObserver observer, List<ChaosClient> clients, int run, CancellationToken cancellation)
+    {
+        HistoryClock clock = new();
+        await using WriteProbe probe = new(clients, options.Shards, WritePause, clock);
+        await Task.Delay(QuietTime, cancellation);
+        ClusterStatus before = await StatusAsync(observer);
+        ShardStatus shard = before.Shards[run % before.Shards.Count];
+        string receiver = shard.InSync.First(silo => silo != shard.Primary);
+        long began = clock.NowUs;
+        string? problem = await clients[0].Grains.GetGrain<IShardReplicationGrain>(shard.Shard).HandOverAsync(receiver);
+        double took = (clock.NowUs - began) / 1000.0;
+        if (problem is not null)
+            throw new CommandException(ExitCode.Failed, $"shard {shard.Shard} was not handed over: {problem}");
+        await Task.Delay(QuietTime, cancellation);
+        IReadOnlyList<ProbedWrite> writes = [.. (await probe.StopAsync()).Where(write => write.Shard == shard.Shard)];
+        await ExpectWholeAsync(observer, cancellation);
+        return FailoverTimes.Of(string.Create(CultureInfo.InvariantCulture, $"handover shard {shard.Shard}, called for {took:0} ms"), writes, began, before, null) with { Lost = await probe.CountLostAsync(clients[0]) };
+    }
+
+    /// <summary>All silos are stopped and started, one after the other, each when the cluster is whole again after the one before.</summary>
+    private async Task<FailoverTimes> RollAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, CancellationToken cancellation)
+    {
+        HistoryClock clock = new();
+        await using WriteProbe probe = new(clients, options.Shards, WritePause, clock);
+        await Task.Delay(QuietTime, cancellation);
+        ClusterStatus before = await StatusAsync(observer);
+        long began = clock.NowUs;
+        for (int silo = 0; silo < cluster.Count; silo++)
         {
-            process.Thaw();
-            await process.EndsWithinAsync(FreezeTime);
+            await observer.NoteGoneAsync(ChaosCluster.NameOf(silo));
+            cluster.Mark(string.Create(CultureInfo.InvariantCulture, $"rolling: stop silo-{silo}"));
+            ChaosProcess process = cluster.Silo(silo)!;
+            process.Terminate();
+            if (!await process.EndsWithinAsync(WholeTime))
+                throw new CommandException(ExitCode.Failed, $"silo-{silo} was told to stop and has not ended after {WholeTime.TotalSeconds} s.");
+            cluster.StartSilo(silo);
+            await ExpectWholeAsync(observer, cancellation);
         }
 
-        FailoverTimes times = FailoverTimes.Of(kind, writes, fault, before, address);
-        await process.EndsWithinAsync(WholeTime);
-        cluster.StartSilo(silo);
-        await ExpectWholeAsync(observer, cancellation);
-        times = times with { Lost = await probe.CountLostAsync(clients[0]) };
-        progress(string.Create(CultureInfo.InvariantCulture, $"{kind} silo-{silo}: every key writable after {times.EveryKeyWritableMs:0} ms"));
-        return times;
+        FailoverTimes times = FailoverTimes.Of("rolling restart of all silos", await probe.StopAsync(), began, before, null);
+        return times with { EveryKeyWritableMs = 0, Lost = await probe.CountLostAsync(clients[0]) };
     }
+
+    private static async Task<ClusterStatus> StatusAsync(ClusterObserver observer) =>
+        await observer.TryGetStatusAsync() ?? throw new CommandException(ExitCode.Failed, "nobody answers with a status");
 
     private async Task ExpectWholeAsync(ClusterObserver observer, CancellationToken cancellation)
     {

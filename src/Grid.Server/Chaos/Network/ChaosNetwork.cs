@@ -20,7 +20,8 @@ internal sealed class ChaosNetwork : IAsyncDisposable
     private const string Interface = "grid1";
 
     private readonly string _id;
-    private readonly HashSet<(int From, int To)> _cuts = [];
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly Dictionary<(int From, int To), int> _cuts = [];
 
     private ChaosNetwork(string id, int silos)
     {
@@ -96,26 +97,34 @@ internal sealed class ChaosNetwork : IAsyncDisposable
     public static ChaosNetwork Attach(string name) =>
         name.Split('/') is [string id, string silos] ? new ChaosNetwork(id, int.Parse(silos, CultureInfo.InvariantCulture)) : throw new CommandException(ExitCode.Usage, $"'{name}' names no network of a run.");
 
-    /// <summary>From now on nothing that <paramref name="from"/> sends reaches <paramref name="to"/>.</summary>
+    /// <summary>From now on nothing that <paramref name="from"/> sends reaches <paramref name="to"/>. Several cuts of one way end with the last of them.</summary>
     public async Task CutAsync(int from, int to)
     {
-        if (_cuts.Add((from, to)))
-            await ProgramRun.RunAsync(true, "ip", "-n", SpaceOf(to), "rule", "add", "from", $"{AddressOf(from)}", "blackhole", "priority", "10");
+        await _gate.WaitAsync();
+        try
+        {
+            if ((_cuts[(from, to)] = _cuts.GetValueOrDefault((from, to)) + 1) == 1)
+                await Ip("-n", SpaceOf(to), "rule", "add", "from", $"{AddressOf(from)}", "blackhole", "priority", "10");
+        }
+        finally
+        {
+            _gate.Release();
+        }
     }
 
-    /// <summary>Nothing passes in either direction.</summary>
-    public async Task SeverAsync(int one, int other)
+    /// <summary>Ends a cut.</summary>
+    public async Task MendAsync(int from, int to)
     {
-        await CutAsync(one, other);
-        await CutAsync(other, one);
-    }
-
-    /// <summary>Everything passes again.</summary>
-    public async Task HealAsync()
-    {
-        foreach ((int from, int to) in _cuts)
-            await ProgramRun.RunAsync(true, "ip", "-n", SpaceOf(to), "rule", "del", "from", $"{AddressOf(from)}", "priority", "10");
-        _cuts.Clear();
+        await _gate.WaitAsync();
+        try
+        {
+            if (_cuts.TryGetValue((from, to), out int count) && (_cuts[(from, to)] = Math.Max(0, count - 1)) == 0 && count > 0)
+                await Ip("-n", SpaceOf(to), "rule", "del", "from", $"{AddressOf(from)}", "priority", "10");
+        }
+        finally
+        {
+            _gate.Release();
+        }
     }
 
     /// <summary>Ends what still runs in the namespaces, and takes them away, with their interfaces.</summary>
@@ -123,6 +132,7 @@ internal sealed class ChaosNetwork : IAsyncDisposable
     {
         foreach (string space in Spaces())
             await RemoveAsync(space);
+        _gate.Dispose();
     }
 
     private async Task MakeAsync()
@@ -131,6 +141,10 @@ internal sealed class ChaosNetwork : IAsyncDisposable
         {
             await Ip("netns", "add", space);
             await Ip("-n", space, "link", "set", "lo", "up");
+
+            // What is for an address of one's own is taken before any rule is asked, unless the rule that says so comes later.
+            await Ip("-n", space, "rule", "add", "priority", "100", "lookup", "local");
+            await Ip("-n", space, "rule", "del", "priority", "0");
         }
 
         string hub = SpaceOf(Hub);

@@ -38,11 +38,14 @@ internal sealed class ChaosCluster : IAsyncDisposable
     /// <summary>Starts the redis-server, then the silos.</summary>
     public static async Task<ChaosCluster> StartAsync(ChaosNetwork network, ChaosOptions options, CancellationToken cancellation)
     {
-        string data = Directory.CreateDirectory(Path.Combine(options.Folder, "redis")).FullName;
+        string data = Path.Combine(options.Folder, "redis");
+        if (Directory.Exists(data))
+            Directory.Delete(data, recursive: true);
+        Directory.CreateDirectory(data);
         ChaosProcess store = ChaosProcess.Start(
             [
                 .. network.WithinStore, "redis-server", "--port", StorePort.ToString(CultureInfo.InvariantCulture), "--bind", ChaosNetwork.StoreAddress.ToString(),
-                "--protected-mode", "no", "--dir", data, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
+                "--protected-mode", "no", "--dir", data, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
             ],
             data,
             Path.Combine(options.Folder, "redis.log"));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Grid.Client.Contracts.Operator;
@@ -10,6 +11,8 @@ internal sealed class ClusterObserver(ChaosClient client)
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly ConcurrentDictionary<string, bool> _gone = new(StringComparer.Ordinal);
 
     /// <summary>What digests and the like are asked of.</summary>
     public IGridOperatorGrain Operator => client.Grains.GetGrain<IGridOperatorGrain>(0);
@@ -27,6 +30,15 @@ internal sealed class ClusterObserver(ChaosClient client)
         }
     }
 
+    /// <summary>From now on the silos that have this name are known to be gone, whatever the status still says of them.</summary>
+    public async Task NoteGoneAsync(string name)
+    {
+        if (await TryGetStatusAsync() is not { } status)
+            return;
+        foreach (string address in status.Silos.Where(silo => silo.Name == name).Select(static silo => silo.Address))
+            _gone[address] = true;
+    }
+
     /// <summary>Waits until every shard has all its wanted copies in sync on the silos that there are.</summary>
     /// <param name="silos">Silos that are to be members.</param>
     /// <param name="limit">How long.</param>
@@ -37,7 +49,7 @@ internal sealed class ClusterObserver(ChaosClient client)
         long began = Stopwatch.GetTimestamp();
         while (true)
         {
-            string? missing = await TryGetStatusAsync() is { } status ? FindMissing(status, silos) : "nobody answers with a status";
+            string? missing = await TryGetStatusAsync() is { } status ? FindMissing(status, silos, _gone.ContainsKey) : "nobody answers with a status";
             if (missing is null || Stopwatch.GetElapsedTime(began) > limit)
                 return missing;
             await Task.Delay(Pause, cancellation);
@@ -45,9 +57,11 @@ internal sealed class ClusterObserver(ChaosClient client)
     }
 
     /// <summary>What keeps the cluster from being whole; null if it is.</summary>
-    public static string? FindMissing(ClusterStatus status, int silos)
+    public static string? FindMissing(ClusterStatus status, int silos, Func<string, bool> isGone)
     {
         string[] active = [.. status.Silos.Where(static silo => silo.State == "Active").Select(static silo => silo.Address)];
+        if (active.Any(isGone))
+            return "a silo that has ended is still a member";
         if (active.Length != silos || status.Silos.Any(static silo => silo.State is not ("Active" or "Dead")))
             return string.Create(CultureInfo.InvariantCulture, $"{active.Length} of {silos} silos are active ({string.Join(", ", status.Silos.Select(static silo => $"{silo.Name} {silo.State}"))})");
         int copies = Math.Min(status.Replicas + 1, silos);

@@ -1,0 +1,207 @@
+using Grid.Client.Contracts.Operator;
+using Grid.Replication.Layout;
+using Grid.Silo.Copies;
+using Grid.Silo.Grains;
+using Grid.Silo.Services;
+using Microsoft.Extensions.Logging;
+
+namespace Grid.Silo.Elastic;
+
+/// <summary>
+/// Carries the cluster from the layout that it has to the one that it should have, a few shards at a time. One silo leads; that two
+/// believe it for a moment does no harm, since what is told to a primary is only where its copies are to be: the primary itself sees to it that
+/// there are never fewer of them.
+/// </summary>
+internal sealed partial class Rebalancer(
+    IGridSiloServiceClient silos,
+    SiloMembership membership,
+    SiloBook book,
+    CopyHost host,
+    GridSettings settings,
+    IGrainFactory grains,
+    ILogger<Rebalancer> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    private static readonly TimeSpan QuickPeriod = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan IdlePeriod = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StepTime = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly RebalancePlan _plan = new();
+    private Task _running = Task.CompletedTask;
+    private MembershipVersion _membershipSeen;
+    private long _changedAtMs;
+    private RebalanceStatus? _status;
+
+    /// <summary>What it is at; null while another silo leads.</summary>
+    public RebalanceStatus? Status => Volatile.Read(ref _status);
+
+    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(Rebalancer), ServiceLifecycleStage.Active, StartAsync, StopAsync);
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <summary>Has it look at once.</summary>
+    public void Wake()
+    {
+        if (_wake.CurrentCount == 0)
+        {
+            try
+            {
+                _wake.Release();
+            }
+            catch (SemaphoreFullException)
+            {
+                // Somebody else did.
+                return;
+            }
+        }
+    }
+
+    private Task StartAsync(CancellationToken cancellation)
+    {
+        _running = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    private async Task StopAsync(CancellationToken cancellation)
+    {
+        await _stopping.CancelAsync();
+        await _running.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            bool busy = false;
+            try
+            {
+                busy = await LookAsync();
+            }
+            catch (Exception failure)
+            {
+                LogFailed(failure);
+            }
+
+            try
+            {
+                await _wake.WaitAsync(busy ? QuickPeriod : IdlePeriod, stopping);
+            }
+            catch (OperationCanceledException)
+            {
+                LogStopped();
+            }
+        }
+    }
+
+    /// <summary>The first of the silos that stay, by name: whoever that is knows it.</summary>
+    private bool Leads(SiloMembership.View view)
+    {
+        string[] draining = book.Draining;
+        string[] staying = [.. view.Active.Except(draining)];
+        IReadOnlyList<string> candidates = staying.Length > 0 ? staying : view.Active;
+        return candidates.Count > 0 && candidates[0] == membership.Local;
+    }
+
+    /// <summary>Looks at the cluster and takes the next steps.</summary>
+    /// <returns>True while there is something to do.</returns>
+    private async Task<bool> LookAsync()
+    {
+        SiloMembership.View view = membership.Current;
+        long nowMs = SiloClock.Now.MonotonicMs;
+        if (view.Version != _membershipSeen)
+            (_membershipSeen, _changedAtMs) = (view.Version, nowMs);
+        if (!Leads(view))
+        {
+            _plan.Forget();
+            Volatile.Write(ref _status, null);
+            return false;
+        }
+
+        await book.RefreshAsync();
+        if (await PresentAsync(view) is not { } present)
+            return true;
+        GridOptions options = settings.Current;
+        bool isQuiet = nowMs - _changedAtMs >= options.RebalanceDelayMs;
+        LayoutSilo[] layout = [.. book.Active.Select(facts => facts.ToLayout())];
+        IReadOnlyList<(ShardPresent Shard, ShardStep Step)> steps = _plan.Next(present, options.Replicas, layout, options.Rebalance && isQuiet, options.MovesMax, nowMs);
+        string state = _plan.Left > 0 ? "Moving" : !options.Rebalance ? "Paused" : isQuiet ? "Settled" : "Waiting";
+        Volatile.Write(ref _status, _plan.ToStatus(host.Silo, state, nowMs));
+        await Task.WhenAll(steps.Select(step => TakeAsync(step.Shard, step.Step)));
+        return _plan.Left > 0 || !isQuiet;
+    }
+
+    /// <summary>Where every shard is; null when a silo that is alive does not say.</summary>
+    private async Task<ShardPresent[]?> PresentAsync(SiloMembership.View view)
+    {
+        ShardPresent[] present = [.. Enumerable.Range(0, settings.Current.ShardCount).Select(shard => new ShardPresent(shard, "", [], [], null, 0))];
+        long[] epochs = new long[present.Length];
+        foreach ((string silo, SiloPlaces? places) in await Task.WhenAll(view.Alive.Select(AskAsync)))
+        {
+            if (places is null)
+                return null;
+            foreach (PrimaryPlace place in places.Primaries.Where(place => place.Shard < present.Length && place.Epoch > epochs[place.Shard]))
+            {
+                epochs[place.Shard] = place.Epoch;
+                present[place.Shard] = place.ToPresent(silo);
+            }
+        }
+
+        return present;
+    }
+
+    private async Task<(string Silo, SiloPlaces? Places)> AskAsync(string silo)
+    {
+        if (silo == host.Silo)
+            return (silo, GridSiloService.Places(host));
+        try
+        {
+            return (silo, await silos.At(SiloAddress.FromParsableString(silo)).GetPlacesAsync().AsTask().WaitAsync(AnswerTime));
+        }
+        catch (Exception failure) when (failure is TimeoutException or OrleansException)
+        {
+            LogNoAnswer(silo, failure.Message);
+            return (silo, null);
+        }
+    }
+
+    private async Task TakeAsync(ShardPresent shard, ShardStep step)
+    {
+        IShardReplicationGrain grain = grains.GetGrain<IShardReplicationGrain>(shard.Shard);
+        try
+        {
+            if (step.Want is { } want && await grain.WantAsync([.. want], byOperator: false).AsTask().WaitAsync(StepTime) is { } refused)
+                LogNotMoved(shard.Shard, refused);
+            if (step.HandOverTo is { } receiver)
+            {
+                LogHandsOver(shard.Shard, shard.Primary, receiver);
+                if (await grain.HandOverAsync(receiver).AsTask().WaitAsync(StepTime) is { } problem)
+                    LogNotMoved(shard.Shard, problem);
+            }
+        }
+        catch (Exception failure) when (failure is TimeoutException or OrleansException)
+        {
+            LogNotMoved(shard.Shard, failure.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The rebalance could not look at the cluster; it tries again")]
+    private partial void LogFailed(Exception failure);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} does not say where its shards are: {Reason}; the rebalance waits")]
+    private partial void LogNoAnswer(string silo, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: its primary moves from {From} to {To}")]
+    private partial void LogHandsOver(int shard, string from, string to);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard} is not moved yet: {Reason}")]
+    private partial void LogNotMoved(int shard, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The silo stops; another one leads the rebalance")]
+    private partial void LogStopped();
+}

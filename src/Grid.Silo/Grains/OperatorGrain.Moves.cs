@@ -1,0 +1,186 @@
+using Grid.Client.Contracts.Operator;
+using Grid.Replication.Records;
+using Grid.Replication.Takeover;
+using Grid.Silo.Records;
+using Grid.Silo.Services;
+using Microsoft.Extensions.Logging;
+
+namespace Grid.Silo.Grains;
+
+/// <content>What an operator does by hand: draining a silo, moving a shard, going on after a loss.</content>
+internal sealed partial class OperatorGrain
+{
+    private const int LeaseMarginMs = 100;
+    private static readonly TimeSpan StepTime = TimeSpan.FromSeconds(15);
+
+    /// <inheritdoc/>
+    public async Task<string?> SetDrainingAsync(string silo, bool draining)
+    {
+        if (UnknownSilo(silo) is { } unknown)
+            return unknown;
+        return await silos.At(SiloAddress.FromParsableString(silo)).SetDrainingAsync(draining);
+    }
+
+    /// <inheritdoc/>
+    public async Task<MoveProgress> MoveShardAsync(int shard, string silo)
+    {
+        CheckShard(shard);
+        if (UnknownSilo(silo) is { } unknown)
+            return Stuck(unknown);
+        ShardStatus status = StatusReport.MergeShards(await AskAllAsync(membership.Current), settings.Current.ShardCount)[shard];
+        if (status.Primary is null)
+            return new MoveProgress(false, null, "the shard has no primary at the moment");
+        if (book.Of(silo).Draining)
+            return Stuck($"silo {silo} drains");
+        IShardReplicationGrain grain = GrainFactory.GetGrain<IShardReplicationGrain>(shard);
+        string[] others = [.. status.InSync.Where(member => member != status.Primary && member != silo)];
+        try
+        {
+            if (status.Primary == silo)
+                return await SettleAsync(grain, status.Wanted, others);
+            string? refused = await grain.WantAsync([.. others, silo], byOperator: true).AsTask().WaitAsync(StepTime);
+            if (refused is not null || !status.InSync.Contains(silo))
+                return new MoveProgress(false, null, refused ?? PhaseOf(status, silo));
+            string? problem = await grain.HandOverAsync(silo).AsTask().WaitAsync(StepTime);
+            if (problem is not null)
+                return new MoveProgress(false, null, problem);
+
+            // The primary that was keeps its copy only where it is needed.
+            string[] rest = others.Length >= settings.Current.Replicas ? others : [.. others, status.Primary];
+            await SettleAsync(grain, null, rest);
+            return new MoveProgress(false, null, "the primary was handed over");
+        }
+        catch (TimeoutException)
+        {
+            return new MoveProgress(false, null, "the primary does not answer in time");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<LossReport> PlanLossAsync(int shard)
+    {
+        CheckShard(shard);
+        return Report((await DecideLossAsync(shard)).Plan, shard);
+    }
+
+    /// <inheritdoc/>
+    public async Task<LossReport> AcceptLossAsync(int shard)
+    {
+        CheckShard(shard);
+        (LossPlan first, _) = await DecideLossAsync(shard);
+        if (first.Obstacle is not null)
+            return Report(first, shard);
+
+        // A primary that was declared dead may not know it yet; without its lease it serves nothing.
+        await Task.Delay(settings.Current.LeaseMs + LeaseMarginMs);
+        (LossPlan plan, StoredRecord stored) = await DecideLossAsync(shard);
+        LossReport report = Report(plan, shard);
+        if (plan.Obstacle is not null)
+            return report;
+        if (await CopyFor(plan, shard) is not { } copy)
+            return report with { Obstacle = "no silo could make an empty copy of it; try again" };
+        ShardRecord next = LossPlan.Next(stored.Record, copy, plan.Epoch, Guid.NewGuid(), Guid.NewGuid());
+        RecordWrite write = await records.WriteAsync(next, stored.ETag);
+        if (!write.Written)
+            return report with { Obstacle = $"its record was changed meanwhile: {write.Current.Record}" };
+        LogLossAccepted(shard, copy, next.Lineage, stored.Record);
+        string? problem = await GrainFactory.GetGrain<IShardReplicationGrain>(shard).EnsureAsync();
+        if (problem is not null)
+            LogNotServedYet(shard, problem);
+        return report with { Silo = copy.Silo };
+    }
+
+    /// <summary>The copy to go on with; where none has survived, an empty one on the silo that ranks first.</summary>
+    private async Task<CopyName?> CopyFor(LossPlan plan, int shard)
+    {
+        if (plan.Best is { } best)
+            return best.Name;
+        string[] draining = book.Draining;
+        IReadOnlyList<string> active = membership.Current.Active;
+        IEnumerable<string> targets = active.Except(draining).Any() ? active.Except(draining) : active;
+        foreach (string silo in Replication.Primary.ReplicaPlacement.Rank(shard, targets))
+        {
+            CopyPoll made = await silos.At(SiloAddress.FromParsableString(silo)).MakeEmptyCopyAsync(shard, plan.Epoch - 1);
+            if (made.Exists)
+                return new CopyName(made.Silo, made.CopyId);
+        }
+
+        return null;
+    }
+
+    private async Task<(LossPlan Plan, StoredRecord Stored)> DecideLossAsync(int shard)
+    {
+        StoredRecord stored = await records.ReadAsync(shard) ?? throw new InvalidOperationException($"Shard {shard} has no record in the record storage. Restore the storage; there is nothing that could be gone on from.");
+        SiloMembership.View view = membership.Current;
+        Dictionary<string, PolledCopy?> answers = [];
+        foreach ((string silo, CopyPoll? poll) in await Task.WhenAll(view.Alive.Select(silo => PollAsync(shard, silo))))
+        {
+            if (poll is { } answer)
+                answers[silo] = answer.Exists ? answer.ToPolled() : null;
+        }
+
+        return (LossPlan.Decide(stored.Record, answers, view.Alive), stored);
+    }
+
+    private async Task<(string Silo, CopyPoll? Poll)> PollAsync(int shard, string silo)
+    {
+        try
+        {
+            return (silo, await silos.At(SiloAddress.FromParsableString(silo)).PollAsync(shard).AsTask().WaitAsync(AnswerTime));
+        }
+        catch (Exception failure) when (failure is TimeoutException or OrleansException)
+        {
+            LogNoAnswer(silo, failure.Message);
+            return (silo, null);
+        }
+    }
+
+    /// <summary>Tells the primary where it is now which replicas to keep, unless it knows.</summary>
+    private async Task<MoveProgress> SettleAsync(IShardReplicationGrain grain, IReadOnlyList<string>? known, string[] others)
+    {
+        if (known is not null)
+            return new MoveProgress(true, null, "done");
+        string? problem = await grain.WantAsync([.. others.Take(settings.Current.Replicas)], byOperator: true).AsTask().WaitAsync(StepTime);
+        return new MoveProgress(problem is null, null, problem ?? "done");
+    }
+
+    private string? UnknownSilo(string silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        return membership.Current.Alive.Contains(silo) ? null : $"there is no silo {silo}; the silos are {string.Join(", ", membership.Current.Alive)}";
+    }
+
+    private static MoveProgress Stuck(string problem) => new(false, problem, "");
+
+    private static string PhaseOf(ShardStatus status, string silo)
+    {
+        CopyStatus? copy = status.Copies.FirstOrDefault(copy => copy.Silo == silo);
+        LinkStatus? link = status.Links.FirstOrDefault(link => link.Silo == silo);
+        return (copy, link) switch
+        {
+            ({ LoadedEntries: > 0 }, _) => $"a copy is being made: {copy!.LoadedEntries} entries so far",
+            (_, { Phase: "Waiting" or "Leaving" }) => "a copy is about to be made",
+            (_, { Phase: "Online" }) => "the copy catches up",
+            _ => "a copy is asked for",
+        };
+    }
+
+    private static LossReport Report(LossPlan plan, int shard) => new()
+    {
+        Shard = shard,
+        Obstacle = plan.Obstacle,
+        LostSilos = [.. plan.Lost.Select(copy => copy.Silo)],
+        Silo = plan.Best?.Name.Silo ?? "",
+        Empty = plan.Best is null,
+        Epoch = plan.Best?.Position.Epoch ?? 0,
+        Offset = plan.Best?.Position.Offset ?? 0,
+        Entries = plan.Best?.Entries ?? 0,
+        RecordedEpoch = plan.Epoch - 1,
+    };
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Shard {Shard}: an operator has accepted its loss: it goes on with {Copy} in lineage {Lineage}; before it was {Before}")]
+    private partial void LogLossAccepted(int shard, CopyName copy, Guid lineage, ShardRecord before);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard} is not served yet: {Problem}")]
+    private partial void LogNotServedYet(int shard, string problem);
+}

@@ -1,0 +1,50 @@
+using Grid.Replication.Records;
+
+namespace Grid.Tests.Simulation;
+
+/// <summary>
+/// Tells primaries where their replicas are to be, as somebody does who plans moves: in the chaos anything, also to primaries that are deposed; in
+/// the calm the same silos to every one until it knows.
+/// </summary>
+internal sealed class Wisher(World world)
+{
+    private readonly SimRandom _random = world.Random;
+
+    public void Begin() => Next();
+
+    private void Next() => world.After(_random.Between(world.Plan.WishMs / 2, world.Plan.WishMs * 2) * 1000L, null, Wish);
+
+    private void Wish()
+    {
+        Next();
+        foreach (SimPrimary primary in world.Running.SelectMany(silo => silo.Slots).Select(slot => slot.Primary).OfType<SimPrimary>().Where(primary => !primary.Core.IsDown).ToArray())
+        {
+            string[] others = [.. primary.Silo.Alive.Where(silo => silo != primary.Silo.Name).Order(StringComparer.Ordinal)];
+            if (world.Chaos)
+                WishAnything(primary, others);
+            else if (others.Take(world.Plan.Primary.Replicas).ToArray() is { } wanted && !(primary.Core.Wanted ?? []).SequenceEqual(wanted))
+                primary.Want(wanted);
+        }
+    }
+
+    private void WishAnything(SimPrimary primary, string[] others)
+    {
+        if (others.Length == 0 || !_random.Chance(0.5))
+            return;
+        string[] wanted = [.. Enumerable.Range(0, _random.Between(0, Math.Min(others.Length, world.Plan.Primary.Replicas + 1))).Select(_ => _random.Pick(others)).Distinct()];
+        CopyName[] before = [.. primary.Core.Record.InSync];
+        bool isSettled = primary.Core.ProposedRecord is null;
+        world.Count("Wish");
+        world.Note($"{primary.Silo.Name} is told to have replicas on {string.Join(" ", wanted)}; in sync are {string.Join(" ", before)}");
+        primary.Want(wanted);
+
+        // The word alone never costs a copy without which there would be too few.
+        if (isSettled && primary.Core.ProposedRecord is { } proposed && proposed.InSync.Length < Math.Min(before.Length, world.Plan.Primary.Replicas + 1) && before.All(copy => primary.Silo.Alive.Contains(copy.Silo)) && IsShrunkByWish(primary, proposed))
+            throw world.Violation($"{primary.Silo.Name} goes from {string.Join(" ", before)} to {proposed} because replicas are wanted on {string.Join(" ", wanted)}.");
+    }
+
+    /// <summary>True when a copy goes that is well: another one may have been silent for too long at just this moment.</summary>
+    private static bool IsShrunkByWish(SimPrimary primary, ShardRecord proposed) => primary.Core.Record.Members
+        .Where(member => !proposed.Names(member))
+        .All(member => primary.Core.Links.Any(link => link.Copy == member && primary.Now.MonotonicMs - link.AcknowledgedAtMs < primary.Options.ReplicaTimeoutMs));
+}
