@@ -52,6 +52,12 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
 
     public long SentAtMs { get; set; }
 
+    /// <summary>When the client wanted it.</summary>
+    public long BegunUs { get; init; }
+
+    /// <summary>True for reads that need no lease: they may be stale, and prove nothing.</summary>
+    public bool Committed { get; init; }
+
     public int Sends { get; set; }
 
     /// <summary>A later call of the client was answered: what is on the same keys here must not be done behind it.</summary>
@@ -89,7 +95,8 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
                 result.Version,
                 result.HasValue && !isPacked ? Encoding.UTF8.GetString(result.Value) : null,
                 result.HasValue && isPacked ? result.Value.ToArray() : null,
-                result.Number));
+                result.Number,
+                result.ExpiryUnixMs));
         }
 
         return results;
@@ -107,7 +114,7 @@ internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimO
     private byte[] Build()
     {
         PooledBuffer buffer = PooledBuffer.Rent(1024);
-        new RequestHeader(Shard, Client.Id, 0, 0, 0, 1000, Durability, Committed: true).Write(buffer);
+        new RequestHeader(Shard, Client.Id, 0, 0, 0, 1000, Durability, Committed).Write(buffer);
         OperationWriter writer = new(buffer);
         for (int i = 0; i < Operations.Count; i++)
         {
@@ -142,4 +149,4 @@ internal sealed record ClientTry(ClientCall Call, long Number, long Epoch)
 }
 
 /// <summary>One result as a client sees it.</summary>
-internal sealed record SimResult(OperationStatus Status, ulong Version, string? Value, byte[]? Packed, long Number);
+internal sealed record SimResult(OperationStatus Status, ulong Version, string? Value, byte[]? Packed, long Number, long ExpiryUnixMs);

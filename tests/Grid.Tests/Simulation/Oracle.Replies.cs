@@ -170,7 +170,7 @@ internal sealed partial class Oracle
         }
     }
 
-    private static bool IsWrite(SimOperation operation) =>
+    public static bool IsWrite(SimOperation operation) =>
         operation.Kind is OperationKind.Set or OperationKind.Delete or OperationKind.Increment or OperationKind.Expire or OperationKind.Clear;
 
     /// <summary>What a request found when it arrived.</summary>

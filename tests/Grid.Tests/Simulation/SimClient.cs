@@ -1,4 +1,5 @@
 using Grid.Formats.Operations;
+using Grid.Server.Chaos.Histories;
 
 namespace Grid.Tests.Simulation;
 
@@ -76,6 +77,8 @@ internal sealed class SimClient
             case BatchStatus.Malformed:
                 throw _world.Violation($"{call} was called malformed: {ReplyHeader.ReadMessage(reply)}");
             default:
+                bool isRefused = header.Status != BatchStatus.Indeterminate && call.Sends <= 1;
+                _world.Histories[call.Shard].Ended(call, isRefused ? HistoryOutcome.Refused : HistoryOutcome.Unknown);
                 Finish(session, call);
                 break;
         }
@@ -91,6 +94,7 @@ internal sealed class SimClient
         }
 
         _world.Oracles[call.Shard].OnTold(call, results);
+        _world.Histories[call.Shard].Answered(call, results);
         foreach (ClientCall earlier in session.Outstanding)
         {
             if (earlier.FirstOperation < call.FirstOperation)
@@ -117,13 +121,17 @@ internal sealed class SimClient
             Number = _unordered ? 0 : session.Next++,
             Epoch = session.Epoch,
             FirstOperation = _unordered ? 0 : session.NextOperation,
+            BegunUs = _world.NowUs,
+            Committed = !operations.Exists(Oracle.IsWrite) && _world.Random.Chance(0.2),
         };
         session.NextOperation += operations.Count;
         session.Outstanding.Add(call);
         _world.After(TimeoutUs, null, () =>
         {
-            if (!call.Done)
-                Finish(session, call);
+            if (call.Done)
+                return;
+            _world.Histories[call.Shard].Ended(call, HistoryOutcome.Unknown);
+            Finish(session, call);
         });
         Transmit(call);
     }

@@ -55,7 +55,15 @@ internal sealed class SimSilo
     public Places Places { get; }
 
     /// <summary>By how much its wall clock is wrong; may change at any time.</summary>
-    public int ClockSkewMs { get; set; }
+    public int ClockSkewMs
+    {
+        get;
+        set
+        {
+            field = value;
+            World.ClockErrorMs = Math.Max(World.ClockErrorMs, Math.Abs(value));
+        }
+    }
 
     /// <summary>Its clock for time-outs began at another moment than everybody else's, and runs a little fast or slow.</summary>
     public long MonotonicMs(long nowMs) => _monotonicAheadMs + nowMs + (nowMs * _driftPpm / 1_000_000);

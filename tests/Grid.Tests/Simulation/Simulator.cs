@@ -66,6 +66,8 @@ internal static class Simulator
         foreach (SimClient client in world.Clients)
             client.Stopped = true;
         Expect(world, "12: not all links come online and level", () => world.Clients.All(client => client.IsQuiet) && Alive(world).All(shard => Unsettled(world, shard) is null));
+        foreach (ClientHistory history in world.Histories)
+            history.Check();
         foreach (int shard in Alive(world))
         {
             world.Oracles[shard].CheckEqualCopies();

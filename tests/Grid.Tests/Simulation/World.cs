@@ -13,7 +13,7 @@ public sealed class SimulationException(string message) : Exception(message);
 /// </summary>
 internal sealed partial class World
 {
-    private const long UnixEpochMs = 1_700_000_000_000;
+    public const long UnixEpochMs = 1_700_000_000_000;
 
     private const long StepsMax = 500_000;
 
@@ -31,6 +31,7 @@ internal sealed partial class World
         Records = records;
         Store = new RecordStore(this);
         Oracles = [.. Enumerable.Range(0, plan.Shards).Select(shard => new Oracle(this, shard))];
+        Histories = [.. Enumerable.Range(0, plan.Shards).Select(shard => new ClientHistory(this, shard))];
         Directory = new SimSilo?[plan.Shards];
         for (int i = 0; i < plan.Silos; i++)
             Join(i);
@@ -53,6 +54,12 @@ internal sealed partial class World
     public RecordStore Store { get; }
 
     public IReadOnlyList<Oracle> Oracles { get; }
+
+    /// <summary>What clients saw of each shard.</summary>
+    public IReadOnlyList<ClientHistory> Histories { get; }
+
+    /// <summary>The most by which the wall clock of any silo was ever wrong.</summary>
+    public int ClockErrorMs { get; set; }
 
     public List<SimClient> Clients { get; } = [];
 

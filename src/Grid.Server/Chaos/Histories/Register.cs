@@ -136,7 +136,7 @@ internal sealed class Register(Values values, long clockErrorMs)
         next = state;
         if (step.Condition is WriteCondition.None || (step.Condition == WriteCondition.IfAbsent && !state.IsPresent) || (step.Condition == WriteCondition.IfPresent && state.IsPresent))
             return false;
-        if (step.Condition == WriteCondition.IfVersion && state.IsPresent && state.Version == step.Source.IfVersion)
+        if (step.Condition == WriteCondition.IfVersion && state.IsPresent && state.Version != 0 && state.Version == step.Source.IfVersion)
             return false;
         bool shows = step.Version != 0 || step.Found != RegisterState.Absent;
         return state.IsPresent ? Observe(state, step, present: true, out next) : !shows;
