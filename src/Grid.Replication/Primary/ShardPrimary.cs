@@ -128,6 +128,7 @@ public sealed partial class ShardPrimary
             return;
         UpdateInSync(now);
         ExpireSlice(now);
+        GiveUpSnapshotThatKeepsTooMuch(now);
         AnswerHoles(now);
         TrimLogByAge(now);
         _copy.Store.Maintain(_options.UpkeepSteps);
