@@ -22,7 +22,7 @@ public sealed class JourneyTests
         Fill(source);
         Assert.Equal("OK", source.Call("SAVE"));
 
-        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 3, $"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Grid:ReplicaTimeoutMs=1000");
+        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 3, $"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Grid:ReplicaTimeoutMs=1000", "--Grid:Rebalance=false");
         await cluster.UntilAsync("every shard has a primary and a replica on another silo", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2));
 
         CommandOutcome imported = (await cluster.RunAsync("import", Path.Combine(source.Directory, "dump.rdb"), "--json")).Expect(0);

@@ -60,6 +60,8 @@ internal sealed partial class Oracle
         if (committed > _committed.Offset)
         {
             Require(_committed.Offset == 0 || reign.EpochAt(_committed.Offset) == _committed.Epoch, $"6: epoch {reign.Epoch} commits {at} on a line without the committed {_committed}");
+            for (long offset = _committed.Offset + 1; offset <= committed; offset++)
+                RequireUntold(new LogPosition(reign.EpochAt(offset), offset));
             _committed = at;
             NoteCommit();
         }
@@ -94,7 +96,7 @@ internal sealed partial class Oracle
                 Require(_truth.TryAdd(mutation.At, mutation), $"3: {mutation.At} was appended twice");
                 string? wrong = reign.Model.Apply(mutation, IsOrdered);
                 Require(wrong is null, $"10: {wrong}");
-                RequireUntold(reign, mutation);
+                NoteOperation(reign, mutation);
                 rest = rest[mutation.Bytes.Length..];
             }
 

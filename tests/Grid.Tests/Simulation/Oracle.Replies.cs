@@ -13,6 +13,7 @@ internal sealed partial class Oracle
 {
     private readonly Dictionary<(long Epoch, ClientTry Try), Arrival> _arrivals = [];
     private readonly HashSet<(ulong Client, long Number)> _toldNothing = [];
+    private readonly Dictionary<LogPosition, (ulong Client, long Number)> _operationAt = [];
 
     public void BeforeExecute(SimPrimary primary, ClientTry attempt)
     {
@@ -87,11 +88,16 @@ internal sealed partial class Oracle
         }
     }
 
-    private void RequireUntold(Reign reign, TrueMutation mutation)
+    /// <summary>Whose operation a mutation is the effect of; a session may be gone by the time that it is committed.</summary>
+    private void NoteOperation(Reign reign, TrueMutation mutation)
     {
         if (!mutation.Origin.IsNone)
-            Require(!_toldNothing.Contains((reign.Model.Sessions.ClientOf(mutation.Origin.Session), mutation.Origin.Number)), $"10: operation {mutation.Origin} takes effect at {mutation.At}, its client was told that it had none");
+            _operationAt[mutation.At] = (reign.Model.Sessions.ClientOf(mutation.Origin.Session), mutation.Origin.Number);
     }
+
+    /// <summary>What a deposed primary still appends is nobody's effect: what is committed counts.</summary>
+    private void RequireUntold(LogPosition at) =>
+        Require(!_operationAt.TryGetValue(at, out (ulong, long) operation) || !_toldNothing.Contains(operation), $"10: operation {operation} takes effect at {at}, its client was told that it had none");
 
     private void CheckResult(Reign reign, ClientCall call, SimOperation operation, SimResult result, long committed)
     {
