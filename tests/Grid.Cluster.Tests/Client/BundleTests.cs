@@ -42,6 +42,9 @@ public sealed class BundleTests
         (bundles, batches) = (Received(cluster).Bundles - bundles, Received(cluster).Batches - batches);
         Assert.True(bundles > 0 && batches > bundles, $"{batches} batches came in {bundles} bundles");
 
+        await Until.TrueAsync(
+            "every silo knows where every primary is",
+            () => cluster.Silos.All(silo => Enumerable.Range(0, Shards).All(shard => cluster.ServicesOf(silo).GetRequiredService<ReignMap>().SiloOf(shard) is not null)));
         (bundles, batches) = Received(cluster);
         foreach (InProcessSiloHandle silo in cluster.Silos)
             await WriteAndReadAsync(cluster.ServicesOf(silo).GetRequiredService<IGrid>(), silo.Name);

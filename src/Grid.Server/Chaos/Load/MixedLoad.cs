@@ -6,6 +6,8 @@ namespace Grid.Server.Chaos.Load;
 /// <summary>The load of a round: many callers over several clients, each recorded.</summary>
 internal sealed class MixedLoad : IAsyncDisposable
 {
+    private const int LastReaders = 64;
+
     private readonly CancellationTokenSource _stop = new();
     private readonly List<CallRecorder> _recorders = [];
     private readonly HistoryClock _clock;
@@ -44,12 +46,16 @@ internal sealed class MixedLoad : IAsyncDisposable
     /// <summary>Reads every key once more, now that nobody writes; what is read is part of the history.</summary>
     public async Task<IReadOnlyList<HistoryOperation>> ReadAllAsync(ChaosClient client, string keyspace, int keys)
     {
-        CallRecorder recorder = new(_recorders.Count, _clock);
-        _recorders.Add(recorder);
-        MixedCaller reader = new(client.Grid.GetKeyspace(keyspace), "", keys, 0, recorder);
-        for (int key = 0; key < keys; key++)
-            await reader.ReadAsync(key);
-        return recorder.Operations;
+        // Side by side: each key of a shard that is lost costs its reader the whole time-out.
+        CallRecorder[] recorders = [.. Enumerable.Range(_recorders.Count, Math.Min(keys, LastReaders)).Select(number => new CallRecorder(number, _clock))];
+        _recorders.AddRange(recorders);
+        await Task.WhenAll(recorders.Select(async (recorder, first) =>
+        {
+            MixedCaller reader = new(client.Grid.GetKeyspace(keyspace), "", keys, 0, recorder);
+            for (int key = first; key < keys; key += recorders.Length)
+                await reader.ReadAsync(key);
+        }));
+        return [.. recorders.SelectMany(static recorder => recorder.Operations)];
     }
 
     /// <summary>Everything that was recorded; after <see cref="StopAsync"/>.</summary>
