@@ -62,8 +62,6 @@ public static class GridSiloExtensions
         services.AddSingleton<DevelopmentTable>();
         services.AddSingleton<ShardPolls>();
         services.AddSingleton<ShardKeeper>();
-        services.AddSingleton<CodeWarmUp>();
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<CodeWarmUp>());
         services.AddSingleton<DeathWatch>();
         DeathWatch.AddTo(services);
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
