@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Grid.Client;
-using Grid.Silo;
 using Grid.Silo.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -17,18 +16,10 @@ public sealed class HandOverTests(ITestOutputHelper output)
     private const int Writers = 32;
     private const int Moves = 20;
 
-    private static void Configure(GridOptions options)
-    {
-        options.ShardCount = Shards;
-        options.Replicas = 1;
-        options.MinInSync = 1;
-        options.SyncWindowMs = 20;
-    }
-
     [Fact]
     public async Task Clients_write_and_read_on_without_an_error_while_primaries_move_to_and_fro()
     {
-        await using GridCluster cluster = await GridCluster.StartAsync(3, Configure);
+        await using GridCluster cluster = await GridCluster.StartAsync(3, GridCluster.Small(Shards));
         await cluster.UntilWholeAsync(copies: 2);
         IGrid grid = cluster.ServicesOf(cluster.Silos[0]).GetRequiredService<IGrid>();
         IKeyspace<string, string> keyspace = grid.GetKeyspace<string, string>("numbers");
