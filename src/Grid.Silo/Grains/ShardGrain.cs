@@ -130,9 +130,14 @@ internal sealed partial class ShardGrain(
             return Task.CompletedTask;
         }
 
-        // A silo that leaves must not judge its replicas by links that its own end cuts: it would take the shard with it.
+        // A silo that leaves must not judge its replicas by links that its own end cuts: it would take the shard with it. Its reigns end before its
+        // activations do, since those wait for calls that wait for the reign: replies to be committed, a hand-over to have an outcome.
         if (!membership.Current.Active.Contains(membership.Local))
+        {
+            Run(static (primary, why, _) => primary.StepDown(why), "the silo leaves the cluster");
             return Task.CompletedTask;
+        }
+
         if (_membershipSeen != membership.Current.Version)
         {
             _membershipSeen = membership.Current.Version;

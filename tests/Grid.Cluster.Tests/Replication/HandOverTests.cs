@@ -79,6 +79,46 @@ public sealed class HandOverTests(ITestOutputHelper output)
         await cluster.UntilDigestsAreEqualAsync(copies: 2);
     }
 
+    /// <summary>An activation does not end before its calls have; a hand-over to one who does not answer any more must not keep a silo from stopping.</summary>
+    [Fact]
+    public async Task A_silo_stops_while_hand_overs_are_under_way_that_have_no_outcome()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(2, GridCluster.Small(Shards));
+        await cluster.UntilWholeAsync(copies: 2);
+        InProcessSiloHandle stopping = cluster.PrimaryOf(shard: 0), receiver = cluster.ReplicasOf(0).Single();
+        IGrainFactory grains = cluster.ServicesOf(stopping).GetRequiredService<IGrainFactory>();
+        IKeyspace<string, string> keyspace = cluster.ServicesOf(stopping).GetRequiredService<IGrid>().GetKeyspace<string, string>("unheard");
+        await cluster.KillAsync(receiver);
+
+        // What the receiver never acknowledges keeps the primary from surrendering to it.
+        Task[] unheard = [.. Enumerable.Range(0, 100).Select(number => keyspace.SetAsync($"key-{number}", "value").AsTask())];
+        using CancellationTokenSource stopped = new();
+        int asked = 0;
+        Task asking = Task.Run(
+            async () =>
+            {
+                while (!stopped.IsCancellationRequested)
+                {
+                    try
+                    {
+                        Interlocked.Increment(ref asked);
+                        await grains.GetGrain<IShardReplicationGrain>(0).HandOverAsync(receiver.SiloAddress.ToParsableString());
+                    }
+                    catch (Exception failure) when (failure is OrleansException or ObjectDisposedException or OperationCanceledException)
+                    {
+                        return;
+                    }
+                }
+            },
+            TestContext.Current.CancellationToken);
+        await Until.TrueAsync("a hand-over is asked for", () => Volatile.Read(ref asked) > 0);
+        Task stop = cluster.StopAsync(stopping);
+        await Until.OverAsync("the silo stops", stop, TimeSpan.FromSeconds(15));
+        await stopped.CancelAsync();
+        await Until.OverAsync("the hand-over has an outcome", asking);
+        await Until.OverAsync("the writes have an outcome", Task.WhenAll(unheard).ContinueWith(static _ => { }, TaskScheduler.Default));
+    }
+
     private static void InterlockedMax(ref long most, long value)
     {
         long seen = Volatile.Read(ref most);
