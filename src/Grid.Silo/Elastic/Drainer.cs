@@ -57,6 +57,12 @@ internal sealed partial class Drainer(
     private async Task LeaveAsync(CancellationToken cancellation)
     {
         role.Leave();
+        await DrainAsync(cancellation);
+        role.End();
+    }
+
+    private async Task DrainAsync(CancellationToken cancellation)
+    {
         int limitMs = settings.Current.DrainMs;
         if (limitMs == 0 || cancellation.IsCancellationRequested || host.All.All(copy => copy.Copy.State == Replication.Copies.CopyState.Empty))
             return;
