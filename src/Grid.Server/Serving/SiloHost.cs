@@ -17,16 +17,11 @@ namespace Grid.Server.Serving;
 /// <summary>Puts a silo together from its settings.</summary>
 internal static class SiloHost
 {
-    /// <summary>What a silo has for everything at its end but the drain.</summary>
-    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(30);
-
     public static IHost Build(ServerSettings settings)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "grid" });
         builder.Configuration.AddConfiguration(settings.Configuration.Root);
-        GridOptions grid = new();
-        settings.ApplyTo(grid);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime + TimeSpan.FromMilliseconds(Math.Max(0, grid.DrainMs)));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.StopTimeMax);
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
         AddLogging(builder);
         AddTelemetry(builder, settings);
