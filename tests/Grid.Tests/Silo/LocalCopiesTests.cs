@@ -34,7 +34,6 @@ public sealed class LocalCopiesTests : IDisposable
     public void Dispose()
     {
         _host.Dispose();
-        _counters.Dispose();
     }
 
     [Fact]
