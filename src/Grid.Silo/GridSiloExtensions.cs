@@ -10,6 +10,7 @@ using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
+using Grid.Silo.Telemetry;
 using Grid.Storage;
 using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
@@ -48,8 +49,7 @@ public static class GridSiloExtensions
         services.AddSingleton<CopyHost>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
-        services.AddMetrics();
-        services.AddSingleton<ReplicationInstruments>();
+        services.AddGridInstruments();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();
@@ -83,7 +83,6 @@ public static class GridSiloExtensions
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
         services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
 
-        services.AddSingleton<LocalReadCounters>();
         services.AddSingleton<ILocalCopies, LocalCopies>();
         services.AddSingleton<LocalShards>();
         services.AddSingleton(static sp => new FrontCalls(TimeProvider.System));
