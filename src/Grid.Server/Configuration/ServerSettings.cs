@@ -37,9 +37,13 @@ internal sealed class SiloSettings
     [Setting]
     public string Zone { get; set; } = "";
 
-    /// <summary>Port for probes of its health, by HTTP; 0 for none.</summary>
+    /// <summary>Port for HTTP: probes of its health, metrics, the admin page; 0 for none.</summary>
     [Setting(Least = 1, Most = 65535, OrZero = true)]
-    public int HealthPort { get; set; }
+    public int HttpPort { get; set; }
+
+    /// <summary>The address at which it listens for HTTP: an IP address or a host name; empty for Silo:Address.</summary>
+    [Setting]
+    public string HttpAddress { get; set; } = "";
 
     /// <summary>
     /// How long whatever runs the silo waits after SIGTERM before it kills it, in seconds (<c>terminationGracePeriodSeconds</c>, <c>TimeoutStopSec</c>); 0 = not
@@ -95,6 +99,9 @@ internal sealed class ServerSettings
 
     public required IPAddress Address { get; init; }
 
+    /// <summary>Where the silo listens for HTTP.</summary>
+    public required IPAddress HttpAddress { get; init; }
+
     /// <summary>With Development: where the first silo is.</summary>
     public required IPEndPoint FirstSilo { get; init; }
 
@@ -141,6 +148,9 @@ internal sealed class ServerSettings
         warnings = reader.Warnings;
         CheckPorts(errors, silo);
         IPAddress? address = CheckAddress(errors, silo);
+        IPAddress? http = silo.HttpAddress.Length == 0 ? address : Endpoints.Resolve(silo.HttpAddress);
+        if (http is null && silo.HttpAddress.Length > 0)
+            errors.Add($"Silo:HttpAddress is '{silo.HttpAddress}', which is neither an IP address nor the name of a host. Leave it out to listen at Silo:Address.");
         IPEndPoint? first = address is null ? null : new IPEndPoint(address, Math.Clamp(silo.SiloPort, 1, 65535));
         if (clustering.Provider == ClusteringProvider.Development && clustering.FirstSilo.Length > 0)
         {
@@ -160,6 +170,7 @@ internal sealed class ServerSettings
             Clustering = clustering,
             Grid = grid,
             Address = address!,
+            HttpAddress = http!,
             FirstSilo = first!,
             Warnings = reader.Warnings,
             Configuration = configuration,
@@ -174,8 +185,8 @@ internal sealed class ServerSettings
     {
         if (silo.SiloPort == silo.GatewayPort)
             errors.Add($"Silo:SiloPort and Silo:GatewayPort are both {silo.SiloPort}; they must differ.");
-        if (silo.HealthPort != 0 && (silo.HealthPort == silo.SiloPort || silo.HealthPort == silo.GatewayPort))
-            errors.Add($"Silo:HealthPort is {silo.HealthPort}, like another port of the silo; it must differ.");
+        if (silo.HttpPort != 0 && (silo.HttpPort == silo.SiloPort || silo.HttpPort == silo.GatewayPort))
+            errors.Add($"Silo:HttpPort is {silo.HttpPort}, like another port of the silo; it must differ.");
     }
 
     private static IPAddress? CheckAddress(List<string> errors, SiloSettings silo)

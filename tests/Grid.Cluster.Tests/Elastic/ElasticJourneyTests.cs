@@ -27,10 +27,10 @@ public sealed class ElasticJourneyTests
 
         ChildProcess load = cluster.Start("bench", "--mix", "set=70,get=30", "--keys", "3000", "--size", "50-500", "--outstanding", "8", "--warm-up", "0", "--seconds", "25", "--json");
         await cluster.UntilAsync("the load writes", Patience, status => status.Shards.All(shard => shard.LogEnd > 50));
-        cluster.StartSilo(null, $"--Silo:HealthPort={health}", "--Silo:Zone=other");
+        cluster.StartSilo(null, $"--Silo:HttpPort={health}", "--Silo:Zone=other");
         ClusterStatus grown = await cluster.UntilAsync("the fourth silo has its share", Patience, status => status.Silos.Count == 4 && GridProcesses.IsWhole(status, copies: 2) && IsEven(status));
         Assert.Equal("other", grown.Silos.Single(silo => silo.Name == "silo-3").Zone);
-        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "ready"));
+        await ReadyAsync(health);
 
         Assert.Contains("holds nothing", (await cluster.RunAsync("drain", "silo-1")).Expect(0).Output);
         Assert.Equal(0, Held(await cluster.StatusAsync(), "silo-1"));
@@ -55,9 +55,11 @@ public sealed class ElasticJourneyTests
     {
         using TemporaryDirectory home = new();
         int health = ChildProcess.FreePorts(1)[0];
-        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 1, "--Grid:ShardCount=4", $"--Silo:HealthPort={health}", "--Grid:DrainMs=600000");
+        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 1, "--Grid:ShardCount=4", $"--Silo:HttpPort={health}", "--Grid:DrainMs=600000");
         await cluster.UntilAsync("every shard has a primary", Patience, status => GridProcesses.IsWhole(status, copies: 1));
         Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "live"));
+        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "startup"));
+        await ReadyAsync(health);
         Assert.Equal(4, (await cluster.RunAsync("drain", "silo-0")).ExitCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await ProbeAsync(health, "ready"));
         Assert.Contains("takes part again", (await cluster.RunAsync("drain", "silo-0", "--cancel")).Expect(0).Output);
@@ -67,10 +69,13 @@ public sealed class ElasticJourneyTests
         Assert.Contains("fewer copies than are wanted", cluster.Silo(0).Output);
     }
 
+    private static Task ReadyAsync(int port) =>
+        Until.AnswersAsync("the silo is ready", async () => await ProbeAsync(port, "ready") == HttpStatusCode.OK);
+
     private static async Task<HttpStatusCode> ProbeAsync(int port, string what)
     {
         using HttpClient http = new();
-        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/{what}"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/healthz/{what}"), TestContext.Current.CancellationToken);
         return answer.StatusCode;
     }
 
