@@ -20,6 +20,9 @@ public sealed class GridHealth
         _keeper = keeper;
     }
 
+    /// <summary>True once the silo has joined the cluster, or is on its way out of it.</summary>
+    public bool HasJoined => _role.Leaves || _membership.Current.Active.Contains(_membership.Local);
+
     /// <summary>
     /// Why the silo is not ready: it has not joined yet, it drains or stops, or shards that it looks after are unavailable. Empty when it is.
     /// </summary>

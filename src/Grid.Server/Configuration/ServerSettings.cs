@@ -37,9 +37,9 @@ internal sealed class SiloSettings
     [Setting]
     public string Zone { get; set; } = "";
 
-    /// <summary>Port for probes of its health, by HTTP; 0 for none.</summary>
+    /// <summary>Port for probes of its health, by HTTP: <c>/healthz/live</c>, <c>/healthz/ready</c>, <c>/healthz/startup</c>; 0 for none.</summary>
     [Setting(Least = 1, Most = 65535, OrZero = true)]
-    public int HealthPort { get; set; }
+    public int HttpPort { get; set; }
 
     /// <summary>
     /// How long whatever runs the silo waits after SIGTERM before it kills it, in seconds (<c>terminationGracePeriodSeconds</c>, <c>TimeoutStopSec</c>); 0 = not
@@ -174,8 +174,8 @@ internal sealed class ServerSettings
     {
         if (silo.SiloPort == silo.GatewayPort)
             errors.Add($"Silo:SiloPort and Silo:GatewayPort are both {silo.SiloPort}; they must differ.");
-        if (silo.HealthPort != 0 && (silo.HealthPort == silo.SiloPort || silo.HealthPort == silo.GatewayPort))
-            errors.Add($"Silo:HealthPort is {silo.HealthPort}, like another port of the silo; it must differ.");
+        if (silo.HttpPort != 0 && (silo.HttpPort == silo.SiloPort || silo.HttpPort == silo.GatewayPort))
+            errors.Add($"Silo:HttpPort is {silo.HttpPort}, like another port of the silo; it must differ.");
     }
 
     private static IPAddress? CheckAddress(List<string> errors, SiloSettings silo)

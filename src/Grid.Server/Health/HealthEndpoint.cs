@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace Grid.Server.Health;
 
 /// <summary>
-/// The silo's health by HTTP, for whatever watches over it: <c>/live</c> answers as long as the process does, <c>/ready</c> says whether the
+/// The silo's health by HTTP, for whatever watches over it: <c>/healthz/live</c> answers as long as the process does, <c>/healthz/ready</c> says whether the
 /// silo takes part in the work, and why not. Up before the silo joins, and until after it has left.
 /// </summary>
 internal sealed partial class HealthEndpoint(ServerSettings settings, IServiceProvider services, ILogger<HealthEndpoint> logger) : IHostedService, IAsyncDisposable
@@ -21,18 +21,19 @@ internal sealed partial class HealthEndpoint(ServerSettings settings, IServicePr
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (settings.Silo.HealthPort == 0)
+        if (settings.Silo.HttpPort == 0)
             return;
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "grid" });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(services.GetRequiredService<ILoggerFactory>());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(new IPEndPoint(settings.Address, settings.Silo.HealthPort)));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(new IPEndPoint(settings.Address, settings.Silo.HttpPort)));
         _web = builder.Build();
         _web.UseRouting();
-        _web.MapGet("/live", static () => Results.Json(new LiveAnswer("live")));
-        _web.MapGet("/ready", Ready);
+        _web.MapGet("/healthz/live", static () => Results.Json(new LiveAnswer("live")));
+        _web.MapGet("/healthz/ready", Ready);
+        _web.MapGet("/healthz/startup", Startup);
         await _web.StartAsync(cancellationToken);
-        LogUp(settings.Address, settings.Silo.HealthPort);
+        LogUp(settings.Address, settings.Silo.HttpPort);
     }
 
     /// <inheritdoc/>
@@ -40,6 +41,10 @@ internal sealed partial class HealthEndpoint(ServerSettings settings, IServicePr
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _web?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private IResult Startup() => services.GetRequiredService<GridHealth>().HasJoined
+        ? Results.Json(new LiveAnswer("started"))
+        : Results.Json(new LiveAnswer("joining"), statusCode: StatusCodes.Status503ServiceUnavailable);
 
     private IResult Ready()
     {
@@ -51,6 +56,6 @@ internal sealed partial class HealthEndpoint(ServerSettings settings, IServicePr
 
     private sealed record ReadyAnswer(bool Ready, IReadOnlyList<string> Obstacles);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Health: http://{Address}:{Port}/live and /ready")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Health: http://{Address}:{Port}/healthz/live, /healthz/ready and /healthz/startup")]
     private partial void LogUp(IPAddress address, int port);
 }

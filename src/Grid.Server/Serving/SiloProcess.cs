@@ -24,8 +24,8 @@ internal static partial class SiloProcess
     {
         CheckPortIsFree("Silo:SiloPort", "--silo-port", settings.Address, settings.Silo.SiloPort);
         CheckPortIsFree("Silo:GatewayPort", "--gateway-port", settings.Address, settings.Silo.GatewayPort);
-        if (settings.Silo.HealthPort != 0)
-            CheckPortIsFree("Silo:HealthPort", "--Silo:HealthPort=PORT", settings.Address, settings.Silo.HealthPort);
+        if (settings.Silo.HttpPort != 0)
+            CheckPortIsFree("Silo:HttpPort", "--Silo:HttpPort=PORT", settings.Address, settings.Silo.HttpPort);
         if (settings.Clustering.Provider == ClusteringProvider.Redis)
             await RedisStore.CheckAsync(settings.Clustering.ConnectionString);
         if (settings.Clustering.Provider == ClusteringProvider.PostgreSql)

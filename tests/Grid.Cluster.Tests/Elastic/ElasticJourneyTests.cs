@@ -27,7 +27,7 @@ public sealed class ElasticJourneyTests
 
         ChildProcess load = cluster.Start("bench", "--mix", "set=70,get=30", "--keys", "3000", "--size", "50-500", "--outstanding", "8", "--warm-up", "0", "--seconds", "25", "--json");
         await cluster.UntilAsync("the load writes", Patience, status => status.Shards.All(shard => shard.LogEnd > 50));
-        cluster.StartSilo(null, $"--Silo:HealthPort={health}", "--Silo:Zone=other");
+        cluster.StartSilo(null, $"--Silo:HttpPort={health}", "--Silo:Zone=other");
         ClusterStatus grown = await cluster.UntilAsync("the fourth silo has its share", Patience, status => status.Silos.Count == 4 && GridProcesses.IsWhole(status, copies: 2) && IsEven(status));
         Assert.Equal("other", grown.Silos.Single(silo => silo.Name == "silo-3").Zone);
         Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "ready"));
@@ -55,7 +55,7 @@ public sealed class ElasticJourneyTests
     {
         using TemporaryDirectory home = new();
         int health = ChildProcess.FreePorts(1)[0];
-        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 1, "--Grid:ShardCount=4", $"--Silo:HealthPort={health}", "--Grid:DrainMs=600000");
+        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 1, "--Grid:ShardCount=4", $"--Silo:HttpPort={health}", "--Grid:DrainMs=600000");
         await cluster.UntilAsync("every shard has a primary", Patience, status => GridProcesses.IsWhole(status, copies: 1));
         Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "live"));
         Assert.Equal(4, (await cluster.RunAsync("drain", "silo-0")).ExitCode);
