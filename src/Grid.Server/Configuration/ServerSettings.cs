@@ -97,6 +97,8 @@ internal sealed class ServerSettings
 
     public required ClusteringSettings Clustering { get; init; }
 
+    public required AdminSettings Admin { get; init; }
+
     public required IPAddress Address { get; init; }
 
     /// <summary>Where the silo listens for HTTP.</summary>
@@ -139,6 +141,7 @@ internal sealed class ServerSettings
         SettingsReader reader = new(configuration);
         SiloSettings silo = reader.Read(SiloSettings.Section, new SiloSettings());
         ClusteringSettings clustering = reader.Read(ClusteringSettings.Section, new ClusteringSettings());
+        AdminSettings admin = reader.Read(AdminSettings.Section, new AdminSettings());
         GridOptions grid = reader.Read(GridConstants.ConfigurationSection, new GridOptions());
         foreach (string section in SettingsCatalog.ForeignSections)
             reader.Know(section);
@@ -160,6 +163,8 @@ internal sealed class ServerSettings
         }
 
         CheckConnection(errors, clustering);
+        if (admin.Token.Length is > 0 and < AdminSettings.TokenLengthMin)
+            errors.Add($"Admin:Token has {admin.Token.Length} characters; at least {AdminSettings.TokenLengthMin} are needed, since it is all that guards the admin page's actions. Make one with 'openssl rand -hex 24'.");
         if (silo.StopGraceSeconds > 0 && StopTime(grid).TotalSeconds > silo.StopGraceSeconds)
             warnings.Add($"Silo:StopGraceSeconds is {silo.StopGraceSeconds}, but the silo may take {StopTime(grid).TotalSeconds:0} s to stop (Grid:DrainMs, and {TimeAfterDrain.TotalSeconds:0} s more): it would be killed before its shards are elsewhere. Allow it that long, or lower Grid:DrainMs.");
         if (errors.Count > 0)
@@ -168,6 +173,7 @@ internal sealed class ServerSettings
         {
             Silo = silo,
             Clustering = clustering,
+            Admin = admin,
             Grid = grid,
             Address = address!,
             HttpAddress = http!,

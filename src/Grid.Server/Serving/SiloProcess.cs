@@ -25,7 +25,7 @@ internal static partial class SiloProcess
         CheckPortIsFree("Silo:SiloPort", "--silo-port", settings.Address, settings.Silo.SiloPort);
         CheckPortIsFree("Silo:GatewayPort", "--gateway-port", settings.Address, settings.Silo.GatewayPort);
         if (settings.Silo.HttpPort != 0)
-            CheckPortIsFree("Silo:HttpPort", "--Silo:HttpPort=PORT", settings.HttpAddress, settings.Silo.HttpPort);
+            CheckPortIsFree("Silo:HttpPort", "--http-port", settings.HttpAddress, settings.Silo.HttpPort);
         if (settings.Clustering.Provider == ClusteringProvider.Redis)
             await RedisStore.CheckAsync(settings.Clustering.ConnectionString);
         if (settings.Clustering.Provider == ClusteringProvider.PostgreSql)
