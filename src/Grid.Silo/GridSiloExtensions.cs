@@ -24,11 +24,12 @@ namespace Grid.Silo;
 /// <summary>Makes an Orleans silo a silo of the grid.</summary>
 public static class GridSiloExtensions
 {
+    private const int VotesForDeath = 10;
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(800);
 
     /// <summary>
     /// Adds the grid to a silo: shards and replicas, the stream provider that carries replication, and <c>IGrid</c> for
-    /// the application's own grains and services. Clustering and a grain storage named
+    /// the application's own grains and services. Clustering, before this call, and a grain storage named
     /// <see cref="GridOptions.RecordStorage"/> are the application's to add; <see cref="AddGridDevelopmentStorage"/> is one
     /// for development.
     /// </summary>
@@ -96,6 +97,8 @@ public static class GridSiloExtensions
         services.AddGridClient();
         builder.AddGridStreams(GridConstants.StreamProvider);
         builder.ConfigureForGrid();
+        VotesOfTheLiving.AddTo(services);
+        services.AddSingleton<IRecordStorageWarnings, MembershipWarnings>();
         return builder;
     }
 
@@ -140,6 +143,11 @@ public static class GridSiloExtensions
             membership.MinProbeTimeout = ProbeTimeout;
             membership.MaxProbeTimeout = ProbeTimeout;
             membership.NumMissedProbesLimit = 2;
+
+            // Who is dead is decided by a majority of the living (fewer votes are needed in a cluster that is too small for this many): when a cluster is
+            // cut in two, two votes would let each side declare the other one dead, and with it all copies of some shards.
+            membership.NumVotesForDeathDeclaration = VotesForDeath;
+            membership.NumProbedSilos = VotesForDeath * 2;
 
             // Whose sign of life in the table is older than three times this has no vote on who is dead: when most silos die at once, the others
             // would wait for their votes.

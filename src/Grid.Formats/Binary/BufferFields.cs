@@ -61,20 +61,7 @@ public static class BufferFields
     }
 
     /// <summary>Writes a varint at the start of <paramref name="destination"/> and returns its length.</summary>
-    public static int WriteVarInt(Span<byte> destination, int value)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(value);
-        uint rest = (uint)value;
-        int i = 0;
-        while (rest >= 0x80)
-        {
-            destination[i++] = (byte)(rest | 0x80);
-            rest >>= 7;
-        }
-
-        destination[i++] = (byte)rest;
-        return i;
-    }
+    public static int WriteVarInt(Span<byte> destination, int value) => WriteVarLong(destination, value);
 
     /// <summary>Writes a long varint at the start of <paramref name="destination"/> and returns its length.</summary>
     public static int WriteVarLong(Span<byte> destination, long value)

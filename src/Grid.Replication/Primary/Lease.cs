@@ -42,8 +42,7 @@ internal sealed class Lease
     }
 
     /// <summary>True while the copy's newest grant lasts.</summary>
-    public bool HasGrant(CopyName copy, int leaseMs, long nowMs) =>
-        _grantedFromMs.TryGetValue(copy, out long fromMs) && nowMs < fromMs + leaseMs - Margin(leaseMs);
+    public bool HasGrant(CopyName copy, int leaseMs, long nowMs) => nowMs < EndsAtMs([copy], leaseMs);
 
     /// <summary>When the first of the grants of <paramref name="copies"/> ends for the primary; never, where nobody has to grant.</summary>
     public long EndsAtMs(ReadOnlySpan<CopyName> copies, int leaseMs)

@@ -16,47 +16,25 @@ internal sealed partial class CopyCheck(
     ShardRecordStore records,
     SiloMembership membership,
     IGrainFactory grains,
-    ILogger<CopyCheck> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+    ILogger<CopyCheck> logger) : SiloLoop
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(3);
 
     /// <summary>Every how many looks the records are read also when the cluster has not changed.</summary>
     private const int RecordPeriods = 10;
 
-    private readonly CancellationTokenSource _stopping = new();
     private HashSet<HostedCopy> _idle = [];
-    private Task _running = Task.CompletedTask;
     private MembershipVersion _membershipSeen;
     private int _looks;
 
-    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(CopyCheck), ServiceLifecycleStage.Active, StartAsync, StopAsync);
+    /// <inheritdoc/>
+    protected override ILogger Logger => logger;
 
-    public void Dispose() => _stopping.Dispose();
-
-    private Task StartAsync(CancellationToken cancellation)
-    {
-        _running = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
-        return Task.CompletedTask;
-    }
-
-    private async Task StopAsync(CancellationToken cancellation)
-    {
-        await _stopping.CancelAsync();
-        await _running.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    private async Task RunAsync(CancellationToken stopping)
+    protected override async Task RunAsync(CancellationToken stopping)
     {
         using PeriodicTimer timer = new(Period);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stopping))
-                await LookAsync(stopping);
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            LogStopped();
-        }
+        while (await timer.WaitForNextTickAsync(stopping))
+            await LookAsync(stopping);
     }
 
     private async Task LookAsync(CancellationToken stopping)
@@ -114,7 +92,4 @@ internal sealed partial class CopyCheck(
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the record could not be read; it is compared later")]
     private partial void LogNotRead(Exception failure, int shard);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The silo stops; its copies are not looked after any more")]
-    private partial void LogStopped();
 }

@@ -10,7 +10,6 @@ namespace Grid.Silo.Elastic;
 /// has are not needed any more. Making them elsewhere is the rebalance's work, which takes a draining silo for one that holds nothing.
 /// </summary>
 internal sealed partial class Drainer(
-    IGridSiloServiceClient silos,
     SiloMembership membership,
     SiloBook book,
     SiloRole role,
@@ -25,7 +24,6 @@ internal sealed partial class Drainer(
 
     private const int HandOversMax = 8;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HandOverTime = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _enough = new();
@@ -59,6 +57,12 @@ internal sealed partial class Drainer(
     private async Task LeaveAsync(CancellationToken cancellation)
     {
         role.Leave();
+        await DrainAsync(cancellation);
+        role.End();
+    }
+
+    private async Task DrainAsync(CancellationToken cancellation)
+    {
         int limitMs = settings.Current.DrainMs;
         if (limitMs == 0 || cancellation.IsCancellationRequested || host.All.All(copy => copy.Copy.State == Replication.Copies.CopyState.Empty))
             return;
@@ -155,9 +159,9 @@ internal sealed partial class Drainer(
         int wanted = settings.Current.Replicas + 1;
         int reachable = Math.Min(wanted, targets.Length);
         Dictionary<int, string[]> inSync = [];
-        foreach (SiloPlaces places in await Task.WhenAll(membership.Current.Alive.Select(AskAsync)))
+        foreach (SiloPlaces? places in await Task.WhenAll(membership.Current.Alive.Select(book.PlacesOfAsync)))
         {
-            foreach (PrimaryPlace place in places.Primaries)
+            foreach (PrimaryPlace place in places?.Primaries ?? [])
                 inSync[place.Shard] = place.InSync;
         }
 
@@ -165,21 +169,6 @@ internal sealed partial class Drainer(
             .Where(static copy => copy.Copy.State != Replication.Copies.CopyState.Empty)
             .Select(copy => inSync.GetValueOrDefault(copy.Shard, []).Count(targets.Contains) is var elsewhere ? new ShardCover(copy.Shard, elsewhere, wanted, elsewhere >= reachable) : default)
             .OrderBy(static shard => shard.Shard)];
-    }
-
-    private async Task<SiloPlaces> AskAsync(string silo)
-    {
-        try
-        {
-            return silo == host.Silo
-                ? GridSiloService.Places(host)
-                : await silos.At(SiloAddress.FromParsableString(silo)).GetPlacesAsync().AsTask().WaitAsync(AnswerTime);
-        }
-        catch (Exception failure) when (failure is TimeoutException or OrleansException)
-        {
-            LogNoAnswer(silo, failure.Message);
-            return new SiloPlaces([]);
-        }
     }
 
     private readonly record struct ShardCover(int Shard, int Elsewhere, int Wanted, bool IsCovered);

@@ -13,35 +13,32 @@ namespace Grid.Silo.Elastic;
 /// there are never fewer of them.
 /// </summary>
 internal sealed partial class Rebalancer(
-    IGridSiloServiceClient silos,
     SiloMembership membership,
     SiloBook book,
     CopyHost host,
     GridSettings settings,
     IGrainFactory grains,
-    ILogger<Rebalancer> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+    ILogger<Rebalancer> logger) : SiloLoop
 {
     private static readonly TimeSpan QuickPeriod = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan IdlePeriod = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StepTime = TimeSpan.FromSeconds(10);
 
-    private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly RebalancePlan _plan = new();
-    private Task _running = Task.CompletedTask;
     private MembershipVersion _membershipSeen;
     private long _changedAtMs;
     private RebalanceStatus? _status;
 
+    /// <inheritdoc/>
+    protected override ILogger Logger => logger;
+
     /// <summary>What it is at; null while another silo leads.</summary>
     public RebalanceStatus? Status => Volatile.Read(ref _status);
 
-    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(Rebalancer), ServiceLifecycleStage.Active, StartAsync, StopAsync);
-
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
-        _stopping.Dispose();
+        base.Dispose(disposing);
         _wake.Dispose();
     }
 
@@ -62,19 +59,7 @@ internal sealed partial class Rebalancer(
         }
     }
 
-    private Task StartAsync(CancellationToken cancellation)
-    {
-        _running = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
-        return Task.CompletedTask;
-    }
-
-    private async Task StopAsync(CancellationToken cancellation)
-    {
-        await _stopping.CancelAsync();
-        await _running.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    private async Task RunAsync(CancellationToken stopping)
+    protected override async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
@@ -88,14 +73,7 @@ internal sealed partial class Rebalancer(
                 LogFailed(failure);
             }
 
-            try
-            {
-                await _wake.WaitAsync(busy ? QuickPeriod : IdlePeriod, stopping);
-            }
-            catch (OperationCanceledException)
-            {
-                LogStopped();
-            }
+            await _wake.WaitAsync(busy ? QuickPeriod : IdlePeriod, stopping);
         }
     }
 
@@ -141,7 +119,7 @@ internal sealed partial class Rebalancer(
     {
         ShardPresent[] present = [.. Enumerable.Range(0, settings.Current.ShardCount).Select(shard => new ShardPresent(shard, "", [], [], null, 0))];
         long[] epochs = new long[present.Length];
-        foreach ((string silo, SiloPlaces? places) in await Task.WhenAll(view.Alive.Select(AskAsync)))
+        foreach ((string silo, SiloPlaces? places) in view.Alive.Zip(await Task.WhenAll(view.Alive.Select(book.PlacesOfAsync))))
         {
             if (places is null)
                 return null;
@@ -153,21 +131,6 @@ internal sealed partial class Rebalancer(
         }
 
         return present;
-    }
-
-    private async Task<(string Silo, SiloPlaces? Places)> AskAsync(string silo)
-    {
-        if (silo == host.Silo)
-            return (silo, GridSiloService.Places(host));
-        try
-        {
-            return (silo, await silos.At(SiloAddress.FromParsableString(silo)).GetPlacesAsync().AsTask().WaitAsync(AnswerTime));
-        }
-        catch (Exception failure) when (failure is TimeoutException or OrleansException)
-        {
-            LogNoAnswer(silo, failure.Message);
-            return (silo, null);
-        }
     }
 
     private async Task TakeAsync(ShardPresent shard, ShardStep step)
@@ -193,15 +156,9 @@ internal sealed partial class Rebalancer(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The rebalance could not look at the cluster; it tries again")]
     private partial void LogFailed(Exception failure);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} does not say where its shards are: {Reason}; the rebalance waits")]
-    private partial void LogNoAnswer(string silo, string reason);
-
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: its primary moves from {From} to {To}")]
     private partial void LogHandsOver(int shard, string from, string to);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard} is not moved yet: {Reason}")]
     private partial void LogNotMoved(int shard, string reason);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The silo stops; another one leads the rebalance")]
-    private partial void LogStopped();
 }

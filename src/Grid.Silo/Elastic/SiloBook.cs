@@ -18,15 +18,17 @@ internal sealed partial class SiloBook(
     SiloRole role,
     GridSettings settings,
     IOptions<GridZoneOptions> zone,
-    ILogger<SiloBook> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+    ILogger<SiloBook> logger) : SiloLoop
 {
     private static readonly TimeSpan AskPeriod = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AnswerTime = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan PlacesTime = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, SiloFacts> _known = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _asking = Task.CompletedTask;
     private string[] _draining = [];
+
+    /// <inheritdoc/>
+    protected override ILogger Logger => logger;
 
     /// <summary>What this silo says of itself.</summary>
     public SiloFacts Own => new(
@@ -45,10 +47,6 @@ internal sealed partial class SiloBook(
 
     /// <summary>All silos that take part in the cluster's work.</summary>
     public SiloFacts[] Active => [.. membership.Current.Active.Select(Of)];
-
-    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(SiloBook), ServiceLifecycleStage.Active, StartAsync, StopAsync);
-
-    public void Dispose() => _stopping.Dispose();
 
     /// <summary>Another silo told of itself.</summary>
     public void Note(SiloFacts facts)
@@ -72,6 +70,22 @@ internal sealed partial class SiloBook(
     {
         Reckon();
         await Task.WhenAll(membership.Current.Alive.Where(silo => silo != host.Silo).Select(TellAsync));
+    }
+
+    /// <summary>The shards whose primaries are on a silo, and where their copies are; null when it does not say in time.</summary>
+    public async Task<SiloPlaces?> PlacesOfAsync(string silo)
+    {
+        if (silo == host.Silo)
+            return GridSiloService.Places(host);
+        try
+        {
+            return await silos.At(SiloAddress.FromParsableString(silo)).GetPlacesAsync().AsTask().WaitAsync(PlacesTime);
+        }
+        catch (Exception failure) when (failure is TimeoutException or OrleansException)
+        {
+            LogNoAnswer(silo, failure.Message);
+            return null;
+        }
     }
 
     private async Task AskAsync(string silo)
@@ -105,36 +119,14 @@ internal sealed partial class SiloBook(
             Volatile.Write(ref _draining, draining);
     }
 
-    private Task StartAsync(CancellationToken cancellation)
-    {
-        _asking = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
-        return Task.CompletedTask;
-    }
-
-    private async Task StopAsync(CancellationToken cancellation)
-    {
-        await _stopping.CancelAsync();
-        await _asking.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    private async Task RunAsync(CancellationToken stopping)
+    protected override async Task RunAsync(CancellationToken stopping)
     {
         using PeriodicTimer timer = new(AskPeriod);
-        try
-        {
-            do
-                await RefreshAsync();
-            while (await timer.WaitForNextTickAsync(stopping));
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            LogStopped();
-        }
+        do
+            await RefreshAsync();
+        while (await timer.WaitForNextTickAsync(stopping));
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} does not answer about itself: {Reason}; what was known of it stays")]
     private partial void LogNoAnswer(string silo, string reason);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The silo stops; it asks no others about themselves any more")]
-    private partial void LogStopped();
 }

@@ -105,6 +105,18 @@ internal sealed class FrontCall : IValueTaskSource<BatchBundle>
         }
     }
 
+    /// <summary>The silo ends: whoever waits gets what is there, and what comes later is dropped.</summary>
+    public void End()
+    {
+        lock (_gate)
+        {
+            AnswerIf(due: true);
+            if (!_over)
+                _ready.ReleaseReceived();
+            _over = true;
+        }
+    }
+
     /// <summary>Takes the reply to a batch.</summary>
     public void Reply(int place, PooledBuffer reply)
     {

@@ -21,6 +21,7 @@ internal sealed class FrontCalls : IDisposable
     private long _nextId = RandomNumberGenerator.GetInt32(1, int.MaxValue);
     private readonly Meter _meter = new("Grid");
     private bool _ticking;
+    private bool _ended;
     private long _bundles;
     private long _batches;
 
@@ -48,12 +49,12 @@ internal sealed class FrontCalls : IDisposable
         }
     }
 
-    /// <summary>Opens a call for a bundle of <paramref name="count"/> batches; null if too many are open.</summary>
+    /// <summary>Opens a call for a bundle of <paramref name="count"/> batches; null if too many are open, or the silo has ended.</summary>
     public FrontCall? TryOpen(int count)
     {
         lock (_gate)
         {
-            if (_calls.Count >= CallsMax)
+            if (_calls.Count >= CallsMax || _ended)
                 return null;
             _bundles++;
             _batches += count;
@@ -83,8 +84,19 @@ internal sealed class FrontCalls : IDisposable
             _calls.Remove(call.Id);
     }
 
+    /// <summary>Answers every call that waits with what is there: from now on no time passes, and the host that ends waits for its calls.</summary>
     public void Dispose()
     {
+        FrontCall[] open;
+        lock (_gate)
+        {
+            _ended = true;
+            open = [.. _calls.Values];
+            _calls.Clear();
+        }
+
+        foreach (FrontCall call in open)
+            call.End();
         _timer.Dispose();
         _meter.Dispose();
     }

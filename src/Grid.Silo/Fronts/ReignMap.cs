@@ -15,14 +15,15 @@ internal sealed partial class ReignMap(
     IGridSiloServiceClient silos,
     SiloMembership membership,
     IOptions<GridOptions> options,
-    ILogger<ReignMap> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+    ILogger<ReignMap> logger) : SiloLoop
 {
     private static readonly TimeSpan LookPeriod = TimeSpan.FromMilliseconds(500);
 
-    private readonly CancellationTokenSource _stopping = new();
     private readonly Dictionary<string, int[]> _reigns = [];
     private string?[] _siloOfShard = [];
-    private Task _running = Task.CompletedTask;
+
+    /// <inheritdoc/>
+    protected override ILogger Logger => logger;
 
     /// <summary>The silo of the primary of a shard, or null if it is not known.</summary>
     public string? SiloOf(int shard)
@@ -41,21 +42,7 @@ internal sealed partial class ReignMap(
         return new FrontInfo(membership.Local, active, map);
     }
 
-    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(ReignMap), ServiceLifecycleStage.Active, StartAsync, StopAsync);
-
-    public void Dispose() => _stopping.Dispose();
-
-    private Task StartAsync(CancellationToken cancellation)
-    {
-        _running = Task.Run(() => Task.WhenAll(KeepAsync(_stopping.Token), WatchAsync(_stopping.Token)), CancellationToken.None);
-        return Task.CompletedTask;
-    }
-
-    private async Task StopAsync(CancellationToken cancellation)
-    {
-        await _stopping.CancelAsync();
-        await _running.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
+    protected override Task RunAsync(CancellationToken stopping) => Task.WhenAll(KeepAsync(stopping), WatchAsync(stopping));
 
     private async Task KeepAsync(CancellationToken stopping)
     {

@@ -66,7 +66,7 @@ internal sealed partial class SiloFront(LocalShards shards, FrontCalls calls, IL
         {
             (int place, PooledBuffer blob) = bundle[i];
             blob.ReleaseReceived();
-            refusals.Add(place, ReplyHeader.Refusal(BatchStatus.Overloaded, 0, $"The silo has {FrontCalls.CallsMax} calls waiting for replies; try again.").HandOver());
+            refusals.Add(place, ReplyHeader.Refusal(BatchStatus.Overloaded, 0, $"The silo has {FrontCalls.CallsMax} calls waiting for replies, or is about to end; try again.").HandOver());
         }
 
         return refusals;

@@ -113,26 +113,14 @@ internal sealed partial class OperatorGrain
         StoredRecord stored = await records.ReadAsync(shard) ?? throw new InvalidOperationException($"Shard {shard} has no record in the record storage. Restore the storage; there is nothing that could be gone on from.");
         SiloMembership.View view = membership.Current;
         Dictionary<string, PolledCopy?> answers = [];
-        foreach ((string silo, CopyPoll? poll) in await Task.WhenAll(view.Alive.Select(silo => PollAsync(shard, silo))))
+        CopyPoll?[] polled = await Task.WhenAll(view.Alive.Select(silo => polls.AskAsync(shard, silo, AnswerTime)));
+        foreach ((string silo, CopyPoll? poll) in view.Alive.Zip(polled))
         {
             if (poll is { } answer)
                 answers[silo] = answer.Exists ? answer.ToPolled() : null;
         }
 
         return (LossPlan.Decide(stored.Record, answers, view.Alive), stored);
-    }
-
-    private async Task<(string Silo, CopyPoll? Poll)> PollAsync(int shard, string silo)
-    {
-        try
-        {
-            return (silo, await silos.At(SiloAddress.FromParsableString(silo)).PollAsync(shard).AsTask().WaitAsync(AnswerTime));
-        }
-        catch (Exception failure) when (failure is TimeoutException or OrleansException)
-        {
-            LogNoAnswer(silo, failure.Message);
-            return (silo, null);
-        }
     }
 
     /// <summary>Tells the primary where it is now which replicas to keep, unless it knows.</summary>

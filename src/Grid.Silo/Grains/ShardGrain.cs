@@ -39,6 +39,7 @@ internal sealed partial class ShardGrain(
     LeaseRenewals leases,
     ShardKeeper keeper,
     SiloBook book,
+    SiloRole role,
     ReplicationInstruments instruments,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,
@@ -47,6 +48,7 @@ internal sealed partial class ShardGrain(
     private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
 
     private TaskScheduler _turns = TaskScheduler.Default;
+    private CancellationTokenRegistration _siloEnds;
     private int _shard;
     private HostedCopy? _hosted;
     private ShardPrimary? _primary;
@@ -64,6 +66,9 @@ internal sealed partial class ShardGrain(
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         settings.Changed += OnSettingsChanged;
+
+        // Not on a tick: none comes any more once the activation is asked to end, and it waits for calls that wait for the reign.
+        _siloEnds = role.Ended.Register(() => Post(() => StepDown("the silo stops")));
         await BeginReignOrMoveOnAsync();
     }
 
@@ -71,7 +76,8 @@ internal sealed partial class ShardGrain(
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         settings.Changed -= OnSettingsChanged;
-        Run(static (primary, why, _) => primary.StepDown(why), $"the activation ends: {reason.Description}");
+        _siloEnds.Dispose();
+        StepDown($"the activation ends: {reason.Description}");
         return Task.CompletedTask;
     }
 
@@ -132,7 +138,11 @@ internal sealed partial class ShardGrain(
 
         // A silo that leaves must not judge its replicas by links that its own end cuts: it would take the shard with it.
         if (!membership.Current.Active.Contains(membership.Local))
+        {
+            StepDown("the silo leaves the cluster");
             return Task.CompletedTask;
+        }
+
         if (_membershipSeen != membership.Current.Version)
         {
             _membershipSeen = membership.Current.Version;
@@ -143,6 +153,8 @@ internal sealed partial class ShardGrain(
         Run(static (primary, _, now) => primary.Tick(now), 0);
         return Task.CompletedTask;
     }
+
+    private void StepDown(string reason) => Run(static (primary, why, _) => primary.StepDown(why), reason);
 
     /// <summary>One event for the state machine, then everything that it caused.</summary>
     private void Run<T>(Action<ShardPrimary, T, Instant> step, T argument, bool flush = false)

@@ -17,48 +17,31 @@ internal sealed partial class ShardKeeper(
     SiloMembership membership,
     IGrainFactory grains,
     IOptions<GridOptions> options,
-    ILogger<ShardKeeper> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+    ILogger<ShardKeeper> logger) : SiloLoop
 {
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
 
-    private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<int, string> _problems = new();
-    private Task _running = Task.CompletedTask;
+
+    /// <inheritdoc/>
+    protected override ILogger Logger => logger;
 
     /// <summary>Why shards that this silo looks after are not served.</summary>
     public IReadOnlyDictionary<int, string> Problems => _problems;
 
-    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(ShardKeeper), ServiceLifecycleStage.Active, StartAsync, StopAsync);
-
-    public void Dispose() => _stopping.Dispose();
-
     /// <summary>Has a shard taken over now whose primary has surrendered; what fails is looked after like any shard without a primary.</summary>
-    public void Wake(int shard) => _ = Task.Run(() => EnsureAsync(shard, _stopping.Token).AsTask(), CancellationToken.None);
+    public void Wake(int shard) => _ = Task.Run(() => EnsureAsync(shard, Stopping).AsTask(), CancellationToken.None);
 
-    private async Task StartAsync(CancellationToken cancellation)
+    protected override async Task PrepareAsync()
     {
         await bootstrap.CheckAsync();
         await promise.TellAsync();
-        _running = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
     }
 
-    private async Task StopAsync(CancellationToken cancellation)
+    protected override async Task RunAsync(CancellationToken stopping)
     {
-        await _stopping.CancelAsync();
-        await _running.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    private async Task RunAsync(CancellationToken stopping)
-    {
-        try
-        {
-            await bootstrap.RunAsync(stopping);
-            await Task.WhenAll(KeepAsync(stopping), WatchAsync(stopping));
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            LogStopped();
-        }
+        await bootstrap.RunAsync(stopping);
+        await Task.WhenAll(KeepAsync(stopping), WatchAsync(stopping));
     }
 
     private async Task WatchAsync(CancellationToken stopping)
@@ -110,7 +93,4 @@ internal sealed partial class ShardKeeper(
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the primary could not be reached; it is looked after again")]
     private partial void LogUnreachable(Exception failure, int shard);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The silo stops; shards are looked after by others")]
-    private partial void LogStopped();
 }

@@ -31,27 +31,28 @@ internal sealed partial class ShardPolls(
 
     private async Task<PolledCopy[]> PollAsync(ShardRecord record, SiloMembership.View view, bool ignoreLocalReign)
     {
-        Task<CopyPoll>[] polls = [.. record.InSync.Select(copy => copy.Silo).Distinct().Where(view.Alive.Contains).Select(silo => PollAsync(record.Shard, silo))];
-        CopyPoll[] answers = await Task.WhenAll(polls);
+        Task<CopyPoll?>[] polls = [.. record.InSync.Select(copy => copy.Silo).Distinct().Where(view.Alive.Contains).Select(silo => AskAsync(record.Shard, silo, TimeSpan.FromMilliseconds(options.Value.PollTimeoutMs)))];
+        CopyPoll?[] answers = await Task.WhenAll(polls);
         return [.. answers
+            .OfType<CopyPoll>()
             .Where(answer => answer.Exists)
             .Select(answer => answer with { Reigns = answer.Reigns && !(ignoreLocalReign && answer.Silo == host.Silo) })
             .Select(answer => answer.ToPolled())];
     }
 
-    private async Task<CopyPoll> PollAsync(int shard, string silo)
+    /// <summary>A silo's word about its copy of a shard; null when it gives none in time.</summary>
+    public async Task<CopyPoll?> AskAsync(int shard, string silo, TimeSpan patience)
     {
         if (silo == host.Silo)
             return GridSiloService.Poll(host, shard);
         try
         {
-            return await silos.At(SiloAddress.FromParsableString(silo)).PollAsync(shard).AsTask()
-                .WaitAsync(TimeSpan.FromMilliseconds(options.Value.PollTimeoutMs));
+            return await silos.At(SiloAddress.FromParsableString(silo)).PollAsync(shard).AsTask().WaitAsync(patience);
         }
         catch (Exception failure) when (failure is TimeoutException or OrleansException)
         {
             LogNoAnswer(shard, silo, failure.Message);
-            return default;
+            return null;
         }
     }
 

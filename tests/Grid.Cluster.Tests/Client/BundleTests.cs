@@ -7,7 +7,6 @@ using Grid.Client.Hosting;
 using Grid.Client.Keyspaces;
 using Grid.Client.Pipelines;
 using Grid.Cluster.Tests.Replication;
-using Grid.Silo;
 using Grid.Silo.Fronts;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -21,19 +20,10 @@ public sealed class BundleTests
     private const int Shards = 16;
     private const int Keys = 200;
 
-    private static void Configure(GridOptions options)
-    {
-        options.ShardCount = Shards;
-        options.Replicas = 1;
-        options.MinInSync = 1;
-        options.SyncWindowMs = 20;
-        options.ReplicaTimeoutMs = 1000;
-    }
-
     [Fact]
     public async Task Batches_of_many_shards_share_calls_from_outside_and_between_silos()
     {
-        await using GridCluster cluster = await GridCluster.StartAsync(2, Configure);
+        await using GridCluster cluster = await GridCluster.StartAsync(2, GridCluster.Small(Shards));
         await cluster.UntilWholeAsync(copies: 2);
         await using GridClient outside = Connect(cluster);
         await WriteAndReadAsync(outside, "outside");
@@ -55,7 +45,7 @@ public sealed class BundleTests
     [Fact]
     public async Task A_front_tells_where_the_primaries_are()
     {
-        await using GridCluster cluster = await GridCluster.StartAsync(2, Configure);
+        await using GridCluster cluster = await GridCluster.StartAsync(2, GridCluster.Small(Shards));
         await cluster.UntilWholeAsync(copies: 2);
         FrontInfo info = await cluster.Client.GetGrain<IFrontGrain>(0).DescribeAsync();
         long start = Environment.TickCount64;
@@ -72,7 +62,7 @@ public sealed class BundleTests
     [Fact]
     public async Task Acknowledged_writes_of_bundles_survive_the_death_of_a_silo_and_the_client_goes_on()
     {
-        await using GridCluster cluster = await GridCluster.StartAsync(3, Configure);
+        await using GridCluster cluster = await GridCluster.StartAsync(3, GridCluster.Small(Shards));
         await cluster.UntilWholeAsync(copies: 2);
         await using GridClient outside = Connect(cluster);
         IGrid inside = cluster.ServicesOf(cluster.Silos[0]).GetRequiredService<IGrid>();
@@ -160,12 +150,5 @@ public sealed class BundleTests
         FrontTransport transport = new(cluster.Client, BundleSettings.From(options), ThreadPoolWorkQueue.Instance, TimeProvider.System);
         OperationDispatcher dispatcher = new(options, transport, transport, TimeProvider.System, ThreadPoolWorkQueue.Instance, new Random());
         return new GridClient(dispatcher, new NoSerializer(), transport);
-    }
-
-    private sealed class NoSerializer : IGridSerializer
-    {
-        public void Serialize<T>(T value, System.Buffers.IBufferWriter<byte> destination) => throw new NotSupportedException($"no serializer for {typeof(T)}");
-
-        public T Deserialize<T>(ReadOnlySpan<byte> source) => throw new NotSupportedException($"no serializer for {typeof(T)}");
     }
 }

@@ -4,7 +4,6 @@ using Grid.Client.Routing;
 using Grid.Cluster.Tests.Replication;
 using Grid.Silo.Copies;
 using Grid.Silo.Services;
-using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
 using Xunit;
@@ -22,7 +21,7 @@ public sealed class LocalReadTests
     [Fact]
     public async Task A_replica_answers_inside_the_bound_without_its_primary_and_not_beyond_it()
     {
-        Wire wire = new();
+        StreamWire wire = new();
         await using GridCluster cluster = await GridCluster.StartAsync(
             2,
             options =>
@@ -118,18 +117,4 @@ public sealed class LocalReadTests
     }
 
     private static string? Text(byte[]? value) => value is null ? null : Encoding.UTF8.GetString(value);
-
-    /// <summary>The streams between the silos, which can be cut.</summary>
-    private sealed class Wire : IGridStreamFaults
-    {
-        private bool _cut;
-
-        public bool IsCut
-        {
-            set => Volatile.Write(ref _cut, value);
-        }
-
-        public GridStreamFault OnItem(StreamId streamId, ReadOnlySpan<byte> bytes) =>
-            new(Volatile.Read(ref _cut) ? GridStreamFaultKind.Drop : GridStreamFaultKind.None);
-    }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Grid.Formats.Operations;
-using Grid.Silo;
 using Orleans.TestingHost;
 using Xunit;
 
@@ -15,19 +14,10 @@ public sealed class ChurnTests
     /// <summary>How often a silo is killed; a longer run is asked for by this environment variable.</summary>
     private static int Rounds => int.Parse(Environment.GetEnvironmentVariable("GRID_CHURN_ROUNDS") ?? "2", CultureInfo.InvariantCulture);
 
-    private static void Configure(GridOptions options)
-    {
-        options.ShardCount = Shards;
-        options.Replicas = 1;
-        options.MinInSync = 1;
-        options.SyncWindowMs = 20;
-        options.ReplicaTimeoutMs = 1000;
-    }
-
     [Fact]
     public async Task Acknowledged_writes_survive_the_death_of_any_silo_once_the_in_sync_sets_are_whole()
     {
-        await using GridCluster cluster = await GridCluster.StartAsync(3, Configure);
+        await using GridCluster cluster = await GridCluster.StartAsync(3, GridCluster.Small(Shards));
         await cluster.UntilWholeAsync(copies: 2);
         using CancellationTokenSource stop = new();
         long[] acknowledged = new long[Keys];

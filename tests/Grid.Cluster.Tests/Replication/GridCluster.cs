@@ -31,6 +31,16 @@ internal sealed class GridCluster : IAsyncDisposable
         Counters = counters;
     }
 
+    /// <summary>The settings of a small cluster in which things happen quickly, one member beside the primary asked for.</summary>
+    public static Action<GridOptions> Small(int shards, int replicas = 1) => options =>
+    {
+        options.ShardCount = shards;
+        options.Replicas = replicas;
+        options.MinInSync = 1;
+        options.SyncWindowMs = 20;
+        options.ReplicaTimeoutMs = 1000;
+    };
+
     public int Shards { get; }
 
     /// <summary>What replication counted, on all silos together.</summary>

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Grid.Client;
-using Grid.Silo;
 using Grid.Silo.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -17,18 +16,10 @@ public sealed class HandOverTests(ITestOutputHelper output)
     private const int Writers = 32;
     private const int Moves = 20;
 
-    private static void Configure(GridOptions options)
-    {
-        options.ShardCount = Shards;
-        options.Replicas = 1;
-        options.MinInSync = 1;
-        options.SyncWindowMs = 20;
-    }
-
     [Fact]
     public async Task Clients_write_and_read_on_without_an_error_while_primaries_move_to_and_fro()
     {
-        await using GridCluster cluster = await GridCluster.StartAsync(3, Configure);
+        await using GridCluster cluster = await GridCluster.StartAsync(3, GridCluster.Small(Shards));
         await cluster.UntilWholeAsync(copies: 2);
         IGrid grid = cluster.ServicesOf(cluster.Silos[0]).GetRequiredService<IGrid>();
         IKeyspace<string, string> keyspace = grid.GetKeyspace<string, string>("numbers");
@@ -86,6 +77,45 @@ public sealed class HandOverTests(ITestOutputHelper output)
             output.WriteLine(line);
         Assert.Empty(wrong);
         await cluster.UntilDigestsAreEqualAsync(copies: 2);
+    }
+
+    /// <summary>An activation does not end before its calls have; a hand-over that waits for a replica must not keep a silo from stopping.</summary>
+    [Fact]
+    public async Task A_silo_stops_at_once_while_hand_overs_and_writes_wait_for_a_replica()
+    {
+        StreamWire wire = new();
+        await using GridCluster cluster = await GridCluster.StartAsync(
+            2,
+            options =>
+            {
+                GridCluster.Small(Shards)(options);
+                options.ReplicaTimeoutMs = 60_000;
+            },
+            wire);
+        await cluster.UntilWholeAsync(copies: 2);
+        InProcessSiloHandle stopping = cluster.PrimaryOf(shard: 0);
+        string receiver = cluster.ReplicasOf(0).Single().SiloAddress.ToParsableString();
+        IKeyspace<string, string> keyspace = cluster.ServicesOf(stopping).GetRequiredService<IGrid>().GetKeyspace<string, string>("unheard");
+        IShardReplicationGrain shard = cluster.ServicesOf(stopping).GetRequiredService<IGrainFactory>().GetGrain<IShardReplicationGrain>(0);
+        long applied = cluster.CopyOn(0, stopping).Applied;
+        wire.IsCut = true;
+        Task[] unheard = [.. Enumerable.Range(0, 100).Select(number => keyspace.SetAsync($"key-{number}", "value").AsTask())];
+        await Until.TrueAsync("the primary has the writes", () => cluster.CopyOn(0, stopping).Applied > applied);
+        string? problem = await shard.HandOverAsync(receiver);
+        Assert.Contains("does not have the last mutations", problem, StringComparison.Ordinal);
+
+        using CancellationTokenSource stopped = new();
+        Task asking = Task.Run(
+            async () =>
+            {
+                while (!stopped.IsCancellationRequested)
+                    await shard.HandOverAsync(receiver);
+            },
+            TestContext.Current.CancellationToken);
+        await Until.OverAsync("the silo stops", cluster.StopAsync(stopping), TimeSpan.FromSeconds(15));
+        await stopped.CancelAsync();
+        await Until.OverAsync("the hand-overs have an outcome", asking.ContinueWith(static _ => { }, TaskScheduler.Default));
+        await Until.OverAsync("the writes have an outcome", Task.WhenAll(unheard).ContinueWith(static _ => { }, TaskScheduler.Default));
     }
 
     private static void InterlockedMax(ref long most, long value)

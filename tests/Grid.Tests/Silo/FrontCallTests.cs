@@ -50,6 +50,28 @@ public sealed class FrontCallTests : IDisposable
         Assert.Equal(0, end);
     }
 
+    /// <summary>A host that ends waits for its calls, and no time passes for them any more.</summary>
+    [Fact]
+    public void When_the_silo_ends_who_waits_gets_what_is_there_and_nobody_comes_in_any_more()
+    {
+        (Task<BatchBundle> waiting, ReplyToken[] tokens) = Open(2);
+        (Task<BatchBundle> uncollected, ReplyToken[] later) = Open(2);
+        later[0].OnExecuted();
+        later[1].Complete(Reply());
+        later[1].OnExecuted();
+        Assert.True(uncollected.IsCompleted);
+        tokens[1].Complete(Reply());
+        Assert.False(waiting.IsCompleted);
+
+        _calls.Dispose();
+
+        Assert.Equal([1], Places(waiting, out _));
+        Assert.Null(_calls.TryOpen(1));
+        tokens[0].Complete(Reply());
+        later[0].Complete(Reply());
+        Assert.Equal(0, _calls.Count);
+    }
+
     [Fact]
     public void The_first_answer_comes_soon_be_it_empty_and_the_next_waits_for_something()
     {

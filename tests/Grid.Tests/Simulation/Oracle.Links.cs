@@ -9,8 +9,8 @@ namespace Grid.Tests.Simulation;
 /// <content>Links and snapshots: who continues and who loads, windows, cohorts, bounds.</content>
 internal sealed partial class Oracle
 {
-    /// <summary>What a snapshot keeps grows by pages, and by what it notes of each entry, also between the look at it and the end of the tick.</summary>
-    private const int PageBytes = (64 << 10) + 4096;
+    /// <summary>What a snapshot keeps grows by pages, also between the look at it and the end of the tick.</summary>
+    private const int PageBytes = (64 << 10) + 64;
 
     private readonly Dictionary<(long Epoch, string Silo), long> _attaches = [];
     private readonly Dictionary<(long Epoch, string Silo, long Attach), long> _waitsSinceMs = [];
