@@ -69,6 +69,7 @@ public static class GridSiloExtensions
         services.AddOptions<GridZoneOptions>();
         services.AddSingleton<SiloRole>();
         services.AddSingleton<SiloBook>();
+        services.AddSingleton<HandOvers>();
         services.AddSingleton<Rebalancer>();
         services.AddSingleton<Drainer>();
         services.AddSingleton<CopyCheck>();
