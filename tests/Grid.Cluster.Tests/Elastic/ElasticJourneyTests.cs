@@ -70,7 +70,7 @@ public sealed class ElasticJourneyTests
     private static async Task<HttpStatusCode> ProbeAsync(int port, string what)
     {
         using HttpClient http = new();
-        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/{what}"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/healthz/{what}"), TestContext.Current.CancellationToken);
         return answer.StatusCode;
     }
 
