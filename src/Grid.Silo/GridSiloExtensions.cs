@@ -11,6 +11,7 @@ using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
+using Grid.Silo.Telemetry;
 using Grid.Storage;
 using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
@@ -49,8 +50,7 @@ public static class GridSiloExtensions
         services.AddSingleton<CopyHost>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
-        services.AddMetrics();
-        services.AddSingleton<ReplicationInstruments>();
+        services.AddGridInstruments();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();
@@ -75,8 +75,16 @@ public static class GridSiloExtensions
         services.AddSingleton<Rebalancer>();
         services.AddSingleton<Drainer>();
         services.AddSingleton<CopyCheck>();
+        services.AddSingleton<SiloPulse>();
+        services.AddSingleton<FirstFill>();
         services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));
-        services.AddSingleton(static sp => new GridHealth(sp.GetRequiredService<SiloMembership>(), sp.GetRequiredService<SiloRole>(), sp.GetRequiredService<ShardKeeper>()));
+        services.AddSingleton(static sp => new GridHealth(
+            sp.GetRequiredService<SiloMembership>(),
+            sp.GetRequiredService<SiloRole>(),
+            sp.GetRequiredService<ShardKeeper>(),
+            sp.GetRequiredService<SiloPulse>(),
+            sp.GetRequiredService<FirstFill>()));
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloPulse>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloBook>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Rebalancer>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Drainer>());
@@ -86,7 +94,6 @@ public static class GridSiloExtensions
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
         services.AddPlacementDirector<ShardPlacement, ShardPlacementDirector>();
 
-        services.AddSingleton<LocalReadCounters>();
         services.AddSingleton<ILocalCopies, LocalCopies>();
         services.AddSingleton<LocalShards>();
         services.AddSingleton(static sp => new FrontCalls(TimeProvider.System));

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Grid.Streams;
 
-/// <summary>What a provider reports on the meter "Grid"; every instrument carries the tag <c>provider</c>.</summary>
+/// <summary>What a provider reports on the meter "Grid"; every instrument carries the attribute <c>grid.stream.provider</c>.</summary>
 internal sealed class StreamInstruments : IDisposable
 {
     private readonly Meter _meter;
@@ -16,18 +16,18 @@ internal sealed class StreamInstruments : IDisposable
     /// <param name="statistics">Read when somebody observes.</param>
     public StreamInstruments(string provider, Func<IReadOnlyList<GridStreamStatistics>> statistics)
     {
-        _provider = new("provider", provider);
+        _provider = new("grid.stream.provider", provider);
         _meter = new Meter("Grid");
-        _deliveredItems = _meter.CreateCounter<long>("grid.stream.delivered", "{item}", "Items acknowledged by their consumers.");
-        _deliveredBytes = _meter.CreateCounter<long>("grid.stream.delivered.bytes", "By", "Bytes of those items.");
-        _droppedItems = _meter.CreateCounter<long>("grid.stream.dropped", "{item}", "Items dropped by failures and abandons.");
-        _failures = _meter.CreateCounter<long>("grid.stream.failures", "{failure}", "Streams that failed, by reason.");
-        _meter.CreateObservableGauge(
-            "grid.stream.queued.bytes",
+        _deliveredItems = _meter.CreateCounter<long>("grid.stream.items", "{item}", "Items acknowledged by their consumers.");
+        _deliveredBytes = _meter.CreateCounter<long>("grid.stream.io", "By", "Bytes of those items.");
+        _droppedItems = _meter.CreateCounter<long>("grid.stream.items.dropped", "{item}", "Items dropped by failures and abandons.");
+        _failures = _meter.CreateCounter<long>("grid.stream.failures", "{failure}", "Streams that failed, by type of reason.");
+        _meter.CreateObservableUpDownCounter(
+            "grid.stream.queue.usage",
             () => new Measurement<long>(statistics().Sum(static s => s.QueuedBytes), _provider),
             "By",
             "Bytes not yet acknowledged.");
-        _meter.CreateObservableGauge(
+        _meter.CreateObservableUpDownCounter(
             "grid.stream.streams",
             () => new Measurement<int>(statistics().Count, _provider),
             "{stream}",
@@ -43,7 +43,18 @@ internal sealed class StreamInstruments : IDisposable
     public void OnDropped(long items) => _droppedItems.Add(items, _provider);
 
     public void OnFailed(GridStreamFailureReason reason) =>
-        _failures.Add(1, _provider, new KeyValuePair<string, object?>("reason", reason.ToString()));
+        _failures.Add(1, _provider, new KeyValuePair<string, object?>("error.type", NameOf(reason)));
+
+    private static string NameOf(GridStreamFailureReason reason) => reason switch
+    {
+        GridStreamFailureReason.DeliveryFailed => "delivery_failed",
+        GridStreamFailureReason.DeliveryTimeout => "delivery_timeout",
+        GridStreamFailureReason.NoConsumer => "no_consumer",
+        GridStreamFailureReason.Abandoned => "abandoned",
+        GridStreamFailureReason.Full => "full",
+        GridStreamFailureReason.TooManyStreams => "too_many_streams",
+        _ => "stopped",
+    };
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();

@@ -58,6 +58,9 @@ public readonly record struct ReplyHeader(BatchStatus Status, long Epoch, long A
             BinaryPrimitives.ReadInt32LittleEndian(blob[20..]));
     }
 
+    /// <summary>Reads how the batch was received, and nothing else of the head; <see cref="BatchStatus.Indeterminate"/> from a blob that is too short.</summary>
+    public static BatchStatus ReadStatus(ReadOnlySpan<byte> blob) => blob.Length < Length ? BatchStatus.Indeterminate : (BatchStatus)blob[1];
+
     /// <summary>The message of a refusal.</summary>
     public static string ReadMessage(ReadOnlySpan<byte> blob) =>
         Encoding.UTF8.GetString(new SpanReader(blob[Length..]).ReadBytes());

@@ -1,4 +1,5 @@
 using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
 using Grid.Replication.Links;
 using Grid.Replication.Records;
 using Grid.Replication.Sessions;
@@ -86,6 +87,28 @@ public interface IPrimaryOutput
 
     /// <summary>The link that is reported as ended did so for this reason: for those who count.</summary>
     void CountLinkEnd(LinkEndReason reason)
+    {
+    }
+
+    /// <summary>Operations of the request that came with <paramref name="token"/> were executed, one like the other: for those who count.</summary>
+    /// <param name="token">The request.</param>
+    /// <param name="keyspace">Their keyspace; null where the shard has none of that name.</param>
+    /// <param name="kind">What they were to do.</param>
+    /// <param name="status">How they ended.</param>
+    /// <param name="count">How many.</param>
+    void CountOperations(object token, Keyspace? keyspace, OperationKind kind, OperationStatus status, int count)
+    {
+    }
+
+    /// <summary>All operations of the request that came with <paramref name="token"/> were executed; its reply may have to wait.</summary>
+    /// <param name="token">The request.</param>
+    /// <param name="offset">The newest mutation that it caused; 0 if it caused none.</param>
+    void NoteExecuted(object token, long offset)
+    {
+    }
+
+    /// <summary>An entry has expired: for those who count.</summary>
+    void CountExpired(Keyspace keyspace)
     {
     }
 }

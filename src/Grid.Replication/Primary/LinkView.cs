@@ -9,6 +9,8 @@ namespace Grid.Replication.Primary;
 /// <param name="WireBytes">Bytes of that frame.</param>
 /// <param name="BackingOff">True while that frame's blocks are stored untried, because the data proved incompressible.</param>
 /// <param name="Acknowledged">What the replica has acknowledged; -1 while it loads.</param>
+/// <param name="LagMutations">Mutations of the log that it has not acknowledged; all that the log holds while it loads.</param>
+/// <param name="LagBytes">Bytes of them.</param>
 /// <param name="PinnedBytes">Bytes of log that wait to be sent.</param>
 /// <param name="PinBudgetBytes">How many may.</param>
 /// <param name="KeptBytes">Bytes that the replica keeps until its load is done.</param>
@@ -22,6 +24,8 @@ public readonly record struct LinkView(
     long WireBytes,
     bool BackingOff,
     long Acknowledged,
+    long LagMutations,
+    long LagBytes,
     long PinnedBytes,
     long PinBudgetBytes,
     long KeptBytes,

@@ -3,6 +3,7 @@ using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
 using Grid.Replication.Sessions;
 using Grid.Replication.Time;
+using Grid.Storage;
 
 namespace Grid.Replication.Primary;
 
@@ -103,11 +104,16 @@ public sealed partial class ShardPrimary
         PooledBuffer reply = PooledBuffer.Rent(ReplyHeader.Length + Math.Min(operations * 64, 1 << 20));
         new ReplyHeader(BatchStatus.Ok, _epoch, 0, operations).Write(reply);
         BatchRun run = new(reply, header, now) { Session = header.FirstOperation == 0 ? null : _copy.Sessions.Find(header.Client) };
+        OperationRun alike = default;
         try
         {
             OperationReader reader = new(request.Span, operations);
             while (reader.TryRead(out Operation operation))
-                ExecuteOperation(ref run, operation);
+            {
+                int at = reply.Length;
+                PrimaryKeyspace? keyspace = ExecuteOperation(ref run, operation);
+                CountAlike(token, ref alike, new OperationRun(keyspace?.Data, operation.Kind, (OperationStatus)reply.Span[at], 1));
+            }
         }
         catch (MalformedException) when (!run.Writes)
         {
@@ -120,6 +126,8 @@ public sealed partial class ShardPrimary
             reply = ReplyHeader.Refusal(BatchStatus.Indeterminate, _epoch, $"The batch is damaged behind operations that were applied: {malformed.Message}");
         }
 
+        CountAlike(token, ref alike, default);
+        _output.NoteExecuted(token, run.Appended ? LogEnd : 0);
         bool needsReplicas = run.Writes && header.Durability == WriteDurability.Replicated;
         bool needsLease = !(run.Appended && needsReplicas) && (run.MeansToWrite || !header.Committed);
 
@@ -129,17 +137,32 @@ public sealed partial class ShardPrimary
         AdvanceCommitted(now);
     }
 
-    private void ExecuteOperation(ref BatchRun run, in Operation operation)
+    /// <summary>Tells the output of a run of operations that were alike, once another one begins.</summary>
+    private void CountAlike(object token, ref OperationRun alike, in OperationRun next)
     {
-        if (run.Reply.Length > ReplyBytesMax)
+        if (next.Count > 0 && next.Keyspace == alike.Keyspace && next.Kind == alike.Kind && next.Status == alike.Status)
         {
-            Answer(run, OperationStatus.Overloaded);
+            alike = alike with { Count = alike.Count + 1 };
             return;
         }
 
+        if (alike.Count > 0)
+            _output.CountOperations(token, alike.Keyspace, alike.Kind, alike.Status, alike.Count);
+        alike = next;
+    }
+
+    /// <returns>The operation's keyspace; null if there is none of that name.</returns>
+    private PrimaryKeyspace? ExecuteOperation(ref BatchRun run, in Operation operation)
+    {
         PrimaryKeyspace? keyspace = _keyspaces.Find(operation.Keyspace);
+        if (run.Reply.Length > ReplyBytesMax)
+        {
+            Answer(run, OperationStatus.Overloaded);
+            return keyspace;
+        }
+
         if (run.Header.Repeats && AnswerRepeated(ref run, keyspace, operation))
-            return;
+            return keyspace;
         switch (operation.Kind)
         {
             case OperationKind.Get or OperationKind.Peek:
@@ -153,12 +176,17 @@ public sealed partial class ShardPrimary
                 break;
             default:
                 ExecuteWrite(ref run, keyspace, operation);
-                break;
+                return keyspace ?? _keyspaces.Find(operation.Keyspace);
         }
+
+        return keyspace;
     }
 
     private static void Answer(in BatchRun run, OperationStatus status, ulong version = 0, long expiryUnixMs = 0, long number = 0) =>
         new OperationResult { Status = status, Version = version, ExpiryUnixMs = expiryUnixMs, Number = number }.Write(run.Reply);
+
+    /// <summary>Operations of a batch, one behind the other, on one keyspace, of one kind, that ended alike.</summary>
+    private readonly record struct OperationRun(Keyspace? Keyspace, OperationKind Kind, OperationStatus Status, int Count);
 
     /// <summary>What a batch has done and seen so far.</summary>
     private struct BatchRun(PooledBuffer reply, RequestHeader header, Instant now)

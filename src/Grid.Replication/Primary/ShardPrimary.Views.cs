@@ -21,8 +21,13 @@ public sealed partial class ShardPrimary
         link.Packer?.WireBytes ?? 0,
         link.Packer?.IsBackingOff ?? false,
         link.Acknowledged,
+        LogEnd - LastHeld(link),
+        _copy.Log.BytesFrom(LastHeld(link) + 1),
         link.Pins ? _copy.Log.BytesFrom(link.NextOffset) : 0,
         PinBudgetOf(link.Silo),
         link.KeptBytes,
         _laggards.Contains(link.Silo));
+
+    /// <summary>The newest mutation that the replica surely holds, as far as the log reaches back.</summary>
+    private long LastHeld(PrimaryLink link) => Math.Max(link.Acknowledged, _copy.Log.FirstOffset - 1);
 }

@@ -216,6 +216,8 @@ public sealed partial class ShardPrimary
         Span<byte> log = _copy.Log.Reserve(_epoch, Mutation.LengthMax(key.Length, 0));
         long offset = Append(Mutation.WriteDelete(log, keyspace.Data.Id, key, origin));
         keyspace.Data.Delete(key, hash, EntryVersion.Pack(_epoch, offset), expired);
+        if (expired)
+            _output.CountExpired(keyspace.Data);
         keyspace.Tombstones[hash] = offset;
         _tombstones.Enqueue((offset, keyspace, hash));
         return offset;

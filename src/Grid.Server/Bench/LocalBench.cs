@@ -5,7 +5,7 @@ using System.Text;
 using Grid.Client;
 using Grid.Client.Contracts.Operator;
 using Grid.Silo;
-using Grid.Silo.Copies;
+using Grid.Silo.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -37,9 +37,13 @@ internal sealed class SiloSettings
     [Setting]
     public string Zone { get; set; } = "";
 
-    /// <summary>Port for probes of its health, by HTTP: <c>/healthz/live</c>, <c>/healthz/ready</c>, <c>/healthz/startup</c>; 0 for none.</summary>
+    /// <summary>Port for HTTP: probes of its health, metrics, the admin page; 0 for none.</summary>
     [Setting(Least = 1, Most = 65535, OrZero = true)]
     public int HttpPort { get; set; }
+
+    /// <summary>The address at which it listens for HTTP: an IP address or a host name; empty for Silo:Address.</summary>
+    [Setting]
+    public string HttpAddress { get; set; } = "";
 
     /// <summary>
     /// How long whatever runs the silo waits after SIGTERM before it kills it, in seconds (<c>terminationGracePeriodSeconds</c>, <c>TimeoutStopSec</c>); 0 = not
@@ -93,7 +97,12 @@ internal sealed class ServerSettings
 
     public required ClusteringSettings Clustering { get; init; }
 
+    public required AdminSettings Admin { get; init; }
+
     public required IPAddress Address { get; init; }
+
+    /// <summary>Where the silo listens for HTTP.</summary>
+    public required IPAddress HttpAddress { get; init; }
 
     /// <summary>With Development: where the first silo is.</summary>
     public required IPEndPoint FirstSilo { get; init; }
@@ -132,6 +141,7 @@ internal sealed class ServerSettings
         SettingsReader reader = new(configuration);
         SiloSettings silo = reader.Read(SiloSettings.Section, new SiloSettings());
         ClusteringSettings clustering = reader.Read(ClusteringSettings.Section, new ClusteringSettings());
+        AdminSettings admin = reader.Read(AdminSettings.Section, new AdminSettings());
         GridOptions grid = reader.Read(GridConstants.ConfigurationSection, new GridOptions());
         foreach (string section in SettingsCatalog.ForeignSections)
             reader.Know(section);
@@ -141,6 +151,9 @@ internal sealed class ServerSettings
         warnings = reader.Warnings;
         CheckPorts(errors, silo);
         IPAddress? address = CheckAddress(errors, silo);
+        IPAddress? http = silo.HttpAddress.Length == 0 ? address : Endpoints.Resolve(silo.HttpAddress);
+        if (http is null && silo.HttpAddress.Length > 0)
+            errors.Add($"Silo:HttpAddress is '{silo.HttpAddress}', which is neither an IP address nor the name of a host. Leave it out to listen at Silo:Address.");
         IPEndPoint? first = address is null ? null : new IPEndPoint(address, Math.Clamp(silo.SiloPort, 1, 65535));
         if (clustering.Provider == ClusteringProvider.Development && clustering.FirstSilo.Length > 0)
         {
@@ -150,6 +163,8 @@ internal sealed class ServerSettings
         }
 
         CheckConnection(errors, clustering);
+        if (admin.Token.Length is > 0 and < AdminSettings.TokenLengthMin)
+            errors.Add($"Admin:Token has {admin.Token.Length} characters; at least {AdminSettings.TokenLengthMin} are needed, since it is all that guards the admin page's actions. Make one with 'openssl rand -hex 24'.");
         if (silo.StopGraceSeconds > 0 && StopTime(grid).TotalSeconds > silo.StopGraceSeconds)
             warnings.Add($"Silo:StopGraceSeconds is {silo.StopGraceSeconds}, but the silo may take {StopTime(grid).TotalSeconds:0} s to stop (Grid:DrainMs, and {TimeAfterDrain.TotalSeconds:0} s more): it would be killed before its shards are elsewhere. Allow it that long, or lower Grid:DrainMs.");
         if (errors.Count > 0)
@@ -158,8 +173,10 @@ internal sealed class ServerSettings
         {
             Silo = silo,
             Clustering = clustering,
+            Admin = admin,
             Grid = grid,
             Address = address!,
+            HttpAddress = http!,
             FirstSilo = first!,
             Warnings = reader.Warnings,
             Configuration = configuration,

@@ -15,6 +15,7 @@ internal static class SettingsCatalog
         SettingsSection.Of(SiloSettings.Section, new SiloSettings(), "Who the silo is, where it listens and where it stands. Read when the silo starts."),
         SettingsSection.Of(ClusteringSettings.Section, new ClusteringSettings(), "How silos find each other, and what keeps the shard records. Read when the silo starts."),
         SettingsSection.Of(GridConstants.ConfigurationSection, new GridOptions(), "Shards, copies, replication, rebalance. What is not marked \"start\" holds for a running silo a second after the file was changed."),
+        SettingsSection.Of(AdminSettings.Section, new AdminSettings(), "The admin page, which a silo serves at Silo:HttpPort. Read when the silo starts."),
     ];
 
     /// <summary>All settings, in the order of the pages.</summary>

@@ -1,7 +1,7 @@
 using System.Reflection;
 using Grid.Server.Configuration;
-using Grid.Server.Health;
 using Grid.Server.Stores;
+using Grid.Server.Web;
 using Grid.Silo;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,7 +27,7 @@ internal static class SiloHost
         AddTelemetry(builder, settings);
 
         // Before the silo, so that it is up before that joins and until after it has left.
-        builder.Services.AddHostedService<HealthEndpoint>();
+        builder.Services.AddHostedService<WebHost>();
         builder.UseOrleans(silo => Configure(silo, settings));
         builder.Services.AddSingleton(settings);
         builder.Services.AddHostedService<SettingsWatch>();

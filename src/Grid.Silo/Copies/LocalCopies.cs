@@ -4,6 +4,7 @@ using Grid.Client.Routing;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Silo.Services;
+using Grid.Silo.Telemetry;
 using Grid.Storage;
 using Microsoft.Extensions.Options;
 

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Grid.Client.Contracts;
 
@@ -19,7 +18,6 @@ internal sealed class FrontCalls : IDisposable
     private readonly ITimer _timer;
     private readonly List<FrontCall> _looked = [];
     private long _nextId = RandomNumberGenerator.GetInt32(1, int.MaxValue);
-    private readonly Meter _meter = new("Grid");
     private bool _ticking;
     private bool _ended;
     private long _bundles;
@@ -28,8 +26,6 @@ internal sealed class FrontCalls : IDisposable
     public FrontCalls(TimeProvider time)
     {
         _time = time;
-        _meter.CreateObservableCounter("grid.front.bundles", () => Received.Bundles, "{call}", "Bundles that came to this silo's front.");
-        _meter.CreateObservableCounter("grid.front.batches", () => Received.Batches, "{batch}", "Batches in those bundles.");
         _timer = time.CreateTimer(static calls => ((FrontCalls)calls!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -98,7 +94,6 @@ internal sealed class FrontCalls : IDisposable
         foreach (FrontCall call in open)
             call.End();
         _timer.Dispose();
-        _meter.Dispose();
     }
 
     private void SetTicking(bool ticking)

@@ -1,5 +1,7 @@
 using System.Threading.Tasks.Sources;
 using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
+using Grid.Silo.Telemetry;
 
 namespace Grid.Silo.Grains;
 
@@ -7,14 +9,25 @@ namespace Grid.Silo.Grains;
 internal abstract class ReplyToken
 {
     private int _answered;
+    private BatchTally _tally = new();
+
+    /// <summary>What the request's operations came to. One thread at a time.</summary>
+    public ref BatchTally Tally => ref _tally;
 
     /// <summary>Lets the reply go to the caller, whose it is from now on. Nothing of the caller's runs right here.</summary>
-    public void Complete(PooledBuffer reply)
+    /// <param name="reply">The reply.</param>
+    /// <param name="meter">Counts what the request has done; null where its primary is elsewhere.</param>
+    /// <param name="shard">The request's shard.</param>
+    public void Complete(PooledBuffer reply, OperationMeter? meter = null, int shard = 0)
     {
-        if (Interlocked.Exchange(ref _answered, 1) == 0)
-            Answer(reply.HandOver());
-        else
+        if (Interlocked.Exchange(ref _answered, 1) != 0)
+        {
             reply.Release();
+            return;
+        }
+
+        meter?.Count(_tally, ReplyHeader.ReadStatus(reply.Span), shard);
+        Answer(reply.HandOver());
     }
 
     /// <summary>The state machine has executed the request, or put it in its order; its reply may have to wait.</summary>

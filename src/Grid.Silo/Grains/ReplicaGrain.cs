@@ -8,6 +8,7 @@ using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
+using Grid.Silo.Telemetry;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;

@@ -30,7 +30,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             _ = ReportSentLaterAsync(sending, silo, attach);
     }
 
-    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((ReplyToken)token).Complete(reply);
+    void IPrimaryOutput.Reply(object token, PooledBuffer reply) => ((ReplyToken)token).Complete(reply, operations, _shard);
 
     void IPrimaryOutput.WriteRecord(ShardRecord record) => _ = WriteRecordAsync(record);
 
@@ -55,7 +55,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
     {
         instruments.Count(what);
-        LogEvent(_shard, what, silo, details);
+        LogEvent(_shard, _primary?.Epoch ?? 0, what, silo, details);
     }
 
     void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
@@ -162,8 +162,8 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             _turns);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: {What} ({Silo}): {Details}")]
-    private partial void LogEvent(int shard, PrimaryEvent what, string silo, string details);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: epoch {Epoch}: {What} ({Silo}): {Details}")]
+    private partial void LogEvent(int shard, long epoch, PrimaryEvent what, string silo, string details);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: the reign of epoch {Epoch} is over: {Reason}")]
     private partial void LogSteppedDown(int shard, long epoch, string reason);

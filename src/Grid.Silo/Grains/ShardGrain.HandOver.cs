@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grid.Replication.Records;
 using Grid.Replication.Takeover;
 using Microsoft.Extensions.Logging;
@@ -8,6 +9,7 @@ namespace Grid.Silo.Grains;
 internal sealed partial class ShardGrain
 {
     private TaskCompletionSource<string?>? _handOver;
+    private long _handOverSince;
 
     /// <inheritdoc/>
     public async ValueTask<string?> HandOverAsync(string silo)
@@ -19,6 +21,7 @@ internal sealed partial class ShardGrain
         if (_handOver is { Task.IsCompleted: false })
             return $"Shard {_shard} is being handed over already.";
         TaskCompletionSource<string?> outcome = _handOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _handOverSince = Stopwatch.GetTimestamp();
         string? obstacle = $"The reign over shard {_shard} has just ended.";
         Run((primary, receiver, now) => obstacle = primary.HandOver(receiver, now), silo, flush: true);
         if (obstacle is not null)
@@ -34,10 +37,11 @@ internal sealed partial class ShardGrain
             keeper.Wake(_shard);
         }
 
-        LogHandOver(_shard, receiver, surrendered, details);
+        takeovers.OnHandOver(surrendered, _handOverSince);
+        LogHandOver(_shard, _primary?.Epoch ?? 0, receiver, surrendered, details);
         _handOver?.TrySetResult(surrendered ? null : details);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: hand-over to {Receiver}, surrendered: {Surrendered}: {Details}")]
-    private partial void LogHandOver(int shard, CopyName receiver, bool surrendered, string details);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: epoch {Epoch}: hand-over to {Receiver}, surrendered: {Surrendered}: {Details}")]
+    private partial void LogHandOver(int shard, long epoch, CopyName receiver, bool surrendered, string details);
 }

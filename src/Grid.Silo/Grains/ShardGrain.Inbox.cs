@@ -55,7 +55,7 @@ internal sealed partial class ShardGrain
         {
             // The end of the reign answered all that waited; what it does not know of was in the middle of it.
             if (defect)
-                work.Token?.Complete(ReplyHeader.Refusal(BatchStatus.Indeterminate, 0, $"The reign over shard {_shard} ended during the request."));
+                work.Token?.Complete(ReplyHeader.Refusal(BatchStatus.Indeterminate, 0, $"The reign over shard {_shard} ended during the request."), operations, _shard);
             work.Request?.ReleaseReceived();
             work.Token?.OnExecuted();
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
 using Grid.Silo.Placement;
@@ -27,6 +28,7 @@ internal sealed partial class ShardGrain
             StallTime = TimeSpan.FromMilliseconds(settings.Current.ReplicaTimeoutMs),
             Pace = syncs.Pace,
             Files = syncs.Files,
+            Instruments = syncs.Instruments,
             StreamOf = StreamFor,
             WhenHeldAtMost = WhenHeldAtMost,
             OnTurn = OnTurn,
@@ -111,20 +113,28 @@ internal sealed partial class ShardGrain
     /// <summary>What the job came to; null when it was cancelled or failed.</summary>
     private async Task<SnapshotOutcome?> CarryOutAsync(SnapshotJob job, Func<Task<SnapshotOutcome>> work)
     {
+        long began = Stopwatch.GetTimestamp();
+        string ended = "failed";
         try
         {
             SnapshotOutcome outcome = await syncs.Threads.RunAsync(work)
                 .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
-            LogSnapshotTaken(_shard, job.Plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
+            LogSnapshotTaken(_shard, _primary?.Epoch ?? 0, job.Plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
+            ended = "completed";
             return outcome;
         }
         catch (OperationCanceledException)
         {
             LogSnapshotCancelled(_shard, job.Plan.SnapshotId);
+            ended = "cancelled";
         }
         catch (Exception failure)
         {
             LogSnapshotFailed(failure, _shard, job.Plan.SnapshotId);
+        }
+        finally
+        {
+            syncs.Instruments.OnEnded(job.Plan.Announcement.Compressed, ended, began);
         }
 
         return null;
@@ -142,8 +152,8 @@ internal sealed partial class ShardGrain
             Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} taken: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, sent to {Members} members")]
-    private partial void LogSnapshotTaken(int shard, long snapshot, long entries, long rawBytes, long wireBytes, int members);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: epoch {Epoch}: snapshot {Snapshot:x} taken: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, sent to {Members} members")]
+    private partial void LogSnapshotTaken(int shard, long epoch, long snapshot, long entries, long rawBytes, long wireBytes, int members);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: snapshot {Snapshot:x} was cancelled")]
     private partial void LogSnapshotCancelled(int shard, long snapshot);

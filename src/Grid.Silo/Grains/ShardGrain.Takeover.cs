@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
@@ -19,6 +20,7 @@ internal sealed partial class ShardGrain
     private string? _etag;
     private bool _unavailable;
     private long _retryAtMs;
+    private long _soughtSince;
 
     /// <summary>Why the shard does not serve; null once it does.</summary>
     private async ValueTask<string?> WaitForReignAsync()
@@ -43,6 +45,7 @@ internal sealed partial class ShardGrain
     private async Task BeginReignOrMoveOnAsync()
     {
         (TakeoverPlan Plan, StoredRecord Stored)? decided = null;
+        _soughtSince = Stopwatch.GetTimestamp();
         try
         {
             decided = await polls.DecideAsync(_shard, ignoreLocalReign: true);
@@ -118,6 +121,7 @@ internal sealed partial class ShardGrain
         if (waitMs > 0)
             await Task.Delay(TimeSpan.FromMilliseconds(waitMs));
         Reign(hosted, copy, token, write.Current);
+        takeovers.OnReign(plan, _soughtSince);
         return null;
     }
 

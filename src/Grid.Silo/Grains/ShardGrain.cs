@@ -11,6 +11,7 @@ using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
 using Grid.Silo.Snapshots;
+using Grid.Silo.Telemetry;
 using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -40,7 +41,9 @@ internal sealed partial class ShardGrain(
     ShardKeeper keeper,
     SiloBook book,
     SiloRole role,
+    OperationMeter operations,
     ReplicationInstruments instruments,
+    TakeoverInstruments takeovers,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable

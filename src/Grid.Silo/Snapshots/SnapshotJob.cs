@@ -2,6 +2,7 @@ using Grid.Formats.Buffers;
 using Grid.Formats.Links;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
+using Grid.Silo.Telemetry;
 using Microsoft.Win32.SafeHandles;
 using Orleans.Streams;
 
@@ -110,16 +111,16 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
         return true;
     }
 
-    private static SnapshotOutcome Report(SnapshotProducer producer, int served)
+    private SnapshotOutcome Report(SnapshotProducer producer, int served)
     {
         SnapshotOutcome outcome = new(producer.Entries, producer.RawBytes, producer.WireBytes, served);
-        SnapshotInstruments.OnSent(outcome);
+        setting.Instruments.OnSent(outcome);
         return outcome;
     }
 
     private SyncMember NewMember(SnapshotMember identity)
     {
-        SyncMember member = new(identity, setting.StreamOf(identity), bytes => setting.WhenHeldAtMost(identity, bytes), setting.StallTime);
+        SyncMember member = new(identity, setting.StreamOf(identity), bytes => setting.WhenHeldAtMost(identity, bytes), setting.StallTime, setting.Instruments);
         lock (_lock)
             _members.Add(member);
         return member;
@@ -166,6 +167,8 @@ internal sealed record SnapshotJobSetting
     public required SyncPace Pace { get; init; }
 
     public required SnapshotFiles Files { get; init; }
+
+    public required SyncInstruments Instruments { get; init; }
 
     /// <summary>The stream on which a member gets the snapshot.</summary>
     public required Func<SnapshotMember, IAsyncStream<PooledBuffer>> StreamOf { get; init; }

@@ -1,5 +1,6 @@
 using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
+using Grid.Silo.Telemetry;
 using Orleans.Streams;
 
 namespace Grid.Silo.Snapshots;
@@ -12,7 +13,7 @@ namespace Grid.Silo.Snapshots;
 /// behind it, and it is memory that the primary spends beside its data. A member that takes nothing for the stall time is
 /// left behind; the others go on.
 /// </remarks>
-internal sealed class SyncMember(SnapshotMember identity, IAsyncStream<PooledBuffer> stream, Func<long, Task> whenHeldAtMost, TimeSpan stallTime)
+internal sealed class SyncMember(SnapshotMember identity, IAsyncStream<PooledBuffer> stream, Func<long, Task> whenHeldAtMost, TimeSpan stallTime, SyncInstruments instruments)
 {
     /// <summary>What may still be under way when the next item is sent: one item travels while the next one is made.</summary>
     private const long BytesUnderWay = 288 << 10;
@@ -38,7 +39,7 @@ internal sealed class SyncMember(SnapshotMember identity, IAsyncStream<PooledBuf
             return new(false);
         }
 
-        SnapshotInstruments.OnItem(item.Length);
+        instruments.OnItem(item.Length);
         return WithinStallTimeAsync(stream.OnNextAsync(item), BytesUnderWay, cancellation);
     }
 

@@ -1,3 +1,5 @@
+using Grid.Silo.Telemetry;
+
 namespace Grid.Silo.Snapshots;
 
 /// <summary>What all syncs of a silo share.</summary>
@@ -5,4 +7,5 @@ namespace Grid.Silo.Snapshots;
 /// <param name="Pace">How much they send.</param>
 /// <param name="Files">Where they write.</param>
 /// <param name="Threads">Where they encode and send.</param>
-internal sealed record SyncServices(SyncPlaces Places, SyncPace Pace, SnapshotFiles Files, BackgroundThreads Threads);
+/// <param name="Instruments">What they report.</param>
+internal sealed record SyncServices(SyncPlaces Places, SyncPace Pace, SnapshotFiles Files, BackgroundThreads Threads, SyncInstruments Instruments);

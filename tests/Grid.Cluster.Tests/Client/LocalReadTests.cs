@@ -3,6 +3,7 @@ using Grid.Client;
 using Grid.Client.Routing;
 using Grid.Cluster.Tests.Replication;
 using Grid.Silo.Copies;
+using Grid.Silo.Telemetry;
 using Grid.Silo.Services;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using Grid.Silo;
+using Grid.Client.Telemetry;
 
 namespace Grid.Cluster.Tests.Replication;
 
@@ -17,7 +17,7 @@ internal sealed class Counters : IMeterFactory
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Scope == this && instrument.Meter.Name == ReplicationInstruments.MeterName)
+            if (instrument.Meter.Scope == this && instrument.Meter.Name == GridTelemetry.MeterName)
                 listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>

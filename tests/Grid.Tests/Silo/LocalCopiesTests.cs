@@ -7,6 +7,7 @@ using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Silo;
 using Grid.Silo.Copies;
+using Grid.Silo.Telemetry;
 using Grid.Silo.Services;
 using Grid.Storage;
 using Microsoft.Extensions.Options;
@@ -33,7 +34,6 @@ public sealed class LocalCopiesTests : IDisposable
     public void Dispose()
     {
         _host.Dispose();
-        _counters.Dispose();
     }
 
     [Fact]

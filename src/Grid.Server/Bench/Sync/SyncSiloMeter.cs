@@ -77,8 +77,8 @@ internal sealed class SyncSiloMeter : IDisposable
                 GC.GetTotalAllocatedBytes() - _allocatedBefore,
                 _counted.GetValueOrDefault("grid.sync.snapshots"),
                 _counted.GetValueOrDefault("grid.sync.entries"),
-                _counted.GetValueOrDefault("grid.sync.raw.bytes"),
-                _counted.GetValueOrDefault("grid.sync.wire.bytes"),
+                _counted.GetValueOrDefault("grid.sync.raw.io"),
+                _counted.GetValueOrDefault("grid.sync.wire.io"),
                 (Environment.CpuUsage.TotalTime - _cpuBefore).TotalMilliseconds);
         }
     }

@@ -1,6 +1,4 @@
-using System.Diagnostics.Metrics;
-
-namespace Grid.Silo.Copies;
+namespace Grid.Silo.Telemetry;
 
 /// <summary>How a local read ended.</summary>
 internal enum LocalReadOutcome
@@ -21,23 +19,16 @@ internal enum LocalReadOutcome
     Busy,
 }
 
-/// <summary>Counts local reads, on the meter "Grid": too many for an instrument to be told of each.</summary>
-internal sealed class LocalReadCounters : IDisposable
+/// <summary>Counts local reads: too many for an instrument to be told of each.</summary>
+/// <remarks>Thread-safe.</remarks>
+internal sealed class LocalReadCounters
 {
-    private const int Outcomes = 5;
     private const int Stripes = 16;
 
     /// <summary>Two cache lines, so that no two threads' counts share one.</summary>
     private const int StrideLongs = 16;
 
     private readonly long[] _counts = new long[Stripes * StrideLongs];
-    private readonly Meter _meter = new("Grid");
-
-    public LocalReadCounters()
-    {
-        _meter.CreateObservableCounter("grid.local.hits", () => Of(LocalReadOutcome.Answered), "{read}", "Local reads that a copy on this silo answered.");
-        _meter.CreateObservableCounter("grid.local.fallbacks", Fallbacks, "{read}", "Local reads that went to the primary, by reason.");
-    }
 
     /// <summary>Counts one.</summary>
     public void Count(LocalReadOutcome outcome) =>
@@ -50,13 +41,5 @@ internal sealed class LocalReadCounters : IDisposable
         for (int stripe = 0; stripe < Stripes; stripe++)
             sum += Volatile.Read(ref _counts[(stripe * StrideLongs) + (int)outcome]);
         return sum;
-    }
-
-    public void Dispose() => _meter.Dispose();
-
-    private IEnumerable<Measurement<long>> Fallbacks()
-    {
-        for (LocalReadOutcome outcome = LocalReadOutcome.NoCopy; (int)outcome < Outcomes; outcome++)
-            yield return new Measurement<long>(Of(outcome), new KeyValuePair<string, object?>("reason", outcome.ToString()));
     }
 }

@@ -1,33 +1,16 @@
 using System.Diagnostics.Metrics;
+using Grid.Client.Telemetry;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 
-namespace Grid.Silo;
+namespace Grid.Silo.Telemetry;
 
 /// <summary>
-/// What replication reports on the meter <see cref="MeterName"/>: fed with the events of this silo's primaries and replicas.
+/// What replication reports on the meter "Grid": fed with the events of this silo's primaries and replicas.
 /// </summary>
 /// <remarks>Thread-safe.</remarks>
 internal sealed class ReplicationInstruments
 {
-    /// <summary>The meter.</summary>
-    public const string MeterName = "Grid";
-
-    /// <summary>Tag: <c>full</c> or <c>partial</c>.</summary>
-    public const string SyncKind = "grid.sync.kind";
-
-    /// <summary>Tag: <c>completed</c>, <c>failed</c> or, of a sync that was right so far, <c>dropped</c>.</summary>
-    public const string SyncOutcome = "grid.sync.outcome";
-
-    /// <summary>Tag: what went wrong, in one word; the convention's name for it.</summary>
-    public const string ErrorType = "error.type";
-
-    /// <summary>Tag: <c>every_member_decodes</c>, <c>compression_off</c> or <c>member_cannot_decode</c>.</summary>
-    public const string CodecReason = "grid.codec.reason";
-
-    /// <summary>Tag: <c>lz4</c> or <c>none</c>.</summary>
-    public const string Codec = "grid.codec";
-
     private readonly Counter<long> _attaches;
     private readonly Counter<long> _syncs;
     private readonly Counter<long> _errors;
@@ -46,14 +29,14 @@ internal sealed class ReplicationInstruments
 
     public ReplicationInstruments(IMeterFactory meters)
     {
-        Meter meter = meters.Create(MeterName);
+        Meter meter = meters.Create(GridTelemetry.MeterName);
         _attaches = meter.CreateCounter<long>("grid.replication.attaches", "{attach}", "Attaches that replicas sent.");
         _syncs = meter.CreateCounter<long>("grid.replication.syncs", "{sync}", "Syncs that ended at a replica, by kind and outcome.");
         _errors = meter.CreateCounter<long>("grid.replication.errors", "{error}", "What ended a link or a load at a replica, by type.");
         _tailCuts = meter.CreateCounter<long>("grid.replication.tail_cuts", "{cut}", "Tails that were never committed and were cut away.");
         _refused = meter.CreateCounter<long>("grid.replication.partial_refusals", "{attach}", "Attaches that a primary could not answer from its backlog.");
         _rounds = meter.CreateCounter<long>("grid.replication.rounds", "{snapshot}", "Snapshots that a primary began for a cohort, by codec and why.");
-        _cohort = meter.CreateHistogram<int>("grid.replication.rounds.members", "{replica}", "Members of those cohorts when they began.");
+        _cohort = meter.CreateHistogram("grid.replication.cohort.size", "{replica}", "Members of those cohorts when they began.", tags: null, GridBuckets.Cohort);
         _overruns = meter.CreateCounter<long>("grid.replication.pin_overruns", "{link}", "Links that pinned more of the log than their budget.");
         _laggards = meter.CreateCounter<long>("grid.replication.laggards", "{replica}", "Replicas that overran the largest budget: they cannot keep up.");
         _givenUp = meter.CreateCounter<long>("grid.replication.rounds.given_up", "{snapshot}", "Snapshots given up because they kept too much memory.");
@@ -83,10 +66,10 @@ internal sealed class ReplicationInstruments
                 break;
             case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled:
                 Sync("full", "failed");
-                _errors.Add(1, Tag(ErrorType, ErrorOf(what)));
+                _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
             case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt:
-                _errors.Add(1, Tag(ErrorType, ErrorOf(what)));
+                _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
             case ReplicaEvent.Faulted:
                 _faulted.Add(1);
@@ -127,7 +110,7 @@ internal sealed class ReplicationInstruments
     }
 
     /// <summary>A primary ended a link.</summary>
-    public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(ErrorType, reason switch
+    public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(GridAttributes.ErrorType, reason switch
     {
         LinkEndReason.Reattached => "reattached",
         LinkEndReason.Silent => "silent",
@@ -144,16 +127,16 @@ internal sealed class ReplicationInstruments
     /// <summary>A primary begins a snapshot for a cohort.</summary>
     public void CountRound(SnapshotPlan plan)
     {
-        _rounds.Add(1, Tag(Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(CodecReason, plan.Reason switch
+        _rounds.Add(1, Tag(GridAttributes.Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(GridAttributes.CodecReason, plan.Reason switch
         {
-            Replication.Primary.CodecReason.EveryMemberDecodes => "every_member_decodes",
-            Replication.Primary.CodecReason.CompressionOff => "compression_off",
+            CodecReason.EveryMemberDecodes => "every_member_decodes",
+            CodecReason.CompressionOff => "compression_off",
             _ => "member_cannot_decode",
         }));
         _cohort.Record(plan.Members.Count);
     }
 
-    private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(SyncKind, kind), Tag(SyncOutcome, outcome));
+    private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(GridAttributes.SyncKind, kind), Tag(GridAttributes.SyncOutcome, outcome));
 
     private static string ErrorOf(ReplicaEvent what) => what switch
     {
