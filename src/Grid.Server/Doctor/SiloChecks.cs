@@ -21,7 +21,7 @@ internal static class SiloChecks
     public static void Check(IReadOnlyList<SiloExamination> silos, Func<string, string> nameOf, Findings findings)
     {
         foreach (SiloExamination silent in silos.Where(static silo => silo.Problem is not null))
-            findings.Error("silo.silent", $"{nameOf(silent.Silo)} does not answer: {silent.Problem}", "Look at its log and its load; one that stays like this has to be restarted.");
+            findings.Error("silo.silent", $"{nameOf(silent.Silo)} does not answer: {silent.Problem!.TrimEnd('.')}.", "Look at its log and its load; one that stays like this has to be restarted.");
         SiloExamination[] answered = [.. silos.Where(static silo => silo.Problem is null)];
         foreach (SiloExamination silo in answered)
         {
