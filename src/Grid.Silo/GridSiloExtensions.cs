@@ -4,6 +4,7 @@ using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
+using Grid.Silo.Examination;
 using Grid.Silo.Fronts;
 using Grid.Silo.Hosting;
 using Grid.Silo.Placement;
@@ -67,6 +68,8 @@ public static class GridSiloExtensions
         DeathWatch.AddTo(services);
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
         services.AddOptions<GridZoneOptions>();
+        services.AddOptions<GridGraceOptions>();
+        services.AddSingleton<SiloExaminer>();
         services.AddSingleton<SiloRole>();
         services.AddSingleton<SiloBook>();
         services.AddSingleton<HandOvers>();
