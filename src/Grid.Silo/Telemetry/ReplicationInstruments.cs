@@ -127,14 +127,17 @@ internal sealed class ReplicationInstruments
     /// <summary>A primary begins a snapshot for a cohort.</summary>
     public void CountRound(SnapshotPlan plan)
     {
-        _rounds.Add(1, Tag(GridAttributes.Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(GridAttributes.CodecReason, plan.Reason switch
-        {
-            CodecReason.EveryMemberDecodes => "every_member_decodes",
-            CodecReason.CompressionOff => "compression_off",
-            _ => "member_cannot_decode",
-        }));
+        _rounds.Add(1, Tag(GridAttributes.Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(GridAttributes.CodecReason, NameOf(plan.Reason)));
         _cohort.Record(plan.Members.Count);
     }
+
+    /// <summary>The word for why a snapshot travels as it does.</summary>
+    public static string NameOf(CodecReason reason) => reason switch
+    {
+        CodecReason.EveryMemberDecodes => "every_member_decodes",
+        CodecReason.CompressionOff => "compression_off",
+        _ => "member_cannot_decode",
+    };
 
     private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(GridAttributes.SyncKind, kind), Tag(GridAttributes.SyncOutcome, outcome));
 
