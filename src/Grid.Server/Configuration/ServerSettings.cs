@@ -1,5 +1,6 @@
 using System.Net;
 using Grid.Server.Stores;
+using Grid.Server.Telemetry;
 using Grid.Silo;
 
 namespace Grid.Server.Configuration;
@@ -64,6 +65,8 @@ internal sealed class ServerSettings
 
     public required ClusteringSettings Clustering { get; init; }
 
+    public required TelemetrySettings Telemetry { get; init; }
+
     public required IPAddress Address { get; init; }
 
     /// <summary>With Development: where the first silo is.</summary>
@@ -87,6 +90,7 @@ internal sealed class ServerSettings
         SettingsReader reader = new(configuration.Root);
         SiloSettings silo = reader.Read("Silo", new SiloSettings());
         ClusteringSettings clustering = reader.Read("Clustering", new ClusteringSettings());
+        TelemetrySettings telemetry = reader.Read("Telemetry", new TelemetrySettings());
         reader.Read(GridConstants.ConfigurationSection, new GridOptions());
         reader.Know("Logging");
         reader.CheckSections();
@@ -116,12 +120,15 @@ internal sealed class ServerSettings
         }
 
         CheckConnection(errors, clustering);
+        if (telemetry.OtlpEndpoint.Length > 0 && !(Uri.TryCreate(telemetry.OtlpEndpoint, UriKind.Absolute, out Uri? collector) && collector.Scheme is "http" or "https"))
+            errors.Add($"Telemetry:OtlpEndpoint is '{telemetry.OtlpEndpoint}'; the URL of a collector is expected, for instance http://127.0.0.1:4317.");
         if (errors.Count > 0)
             throw Wrong(errors);
         return new ServerSettings
         {
             Silo = silo,
             Clustering = clustering,
+            Telemetry = telemetry,
             Address = address!,
             FirstSilo = first!,
             Warnings = reader.Warnings,

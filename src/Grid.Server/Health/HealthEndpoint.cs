@@ -1,5 +1,6 @@
 using System.Net;
 using Grid.Server.Configuration;
+using Grid.Server.Telemetry;
 using Grid.Silo;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -31,6 +32,7 @@ internal sealed partial class HealthEndpoint(ServerSettings settings, IServicePr
         _web.UseRouting();
         _web.MapGet("/live", static () => Results.Json(new LiveAnswer("live")));
         _web.MapGet("/ready", Ready);
+        MetricsEndpoint.Map(_web, settings.Telemetry, services);
         await _web.StartAsync(cancellationToken);
         LogUp(settings.Address, settings.Silo.HealthPort);
     }

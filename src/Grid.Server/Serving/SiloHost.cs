@@ -1,14 +1,13 @@
-using System.Reflection;
 using Grid.Server.Configuration;
 using Grid.Server.Health;
 using Grid.Server.Stores;
+using Grid.Server.Telemetry;
 using Grid.Silo;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
-using OpenTelemetry.Resources;
 using Orleans.Configuration;
 using StackExchange.Redis;
 
@@ -29,7 +28,7 @@ internal static class SiloHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime + TimeSpan.FromMilliseconds(Math.Max(0, grid.DrainMs)));
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
         AddLogging(builder);
-        AddTelemetry(builder, settings);
+        SiloTelemetry.Add(builder, settings);
 
         // Before the silo, so that it is up before that joins and until after it has left.
         builder.Services.AddHostedService<HealthEndpoint>();
@@ -97,13 +96,4 @@ internal static class SiloHost
             console.ColorBehavior = Console.IsOutputRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
         });
     }
-
-    /// <summary>Names the process and the meters worth collecting; nothing is collected before an exporter is added.</summary>
-    private static void AddTelemetry(HostApplicationBuilder builder, ServerSettings settings) => builder.Services.AddOpenTelemetry()
-        .ConfigureResource(resource => resource.AddService(
-            "grid",
-            serviceNamespace: settings.Silo.ClusterId,
-            serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3),
-            serviceInstanceId: settings.Name))
-        .WithMetrics(static metrics => metrics.AddMeter("Grid", "Microsoft.Orleans", "System.Runtime"));
 }
