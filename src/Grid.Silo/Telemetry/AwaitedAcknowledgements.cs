@@ -41,7 +41,7 @@ internal sealed class AwaitedAcknowledgements
                 ActivityKind.Client,
                 write.Shard,
                 write.At,
-                new(GridAttributes.Silo, acknowledgement.Silo),
+                new(GridAttributes.Silo, GridAttributes.EndpointOf(acknowledgement.Silo)),
                 new(GridAttributes.Shard, acknowledgement.Shard),
                 new("grid.offset", write.Offset));
             if (write.Replicas.Count == 0)

@@ -74,5 +74,5 @@ internal sealed class ReplicaSync(int shard, string silo, SyncInstruments instru
         _began = 0;
     }
 
-    private KeyValuePair<string, object?>[] Tags() => [new(GridAttributes.Shard, shard), new(GridAttributes.Silo, silo)];
+    private KeyValuePair<string, object?>[] Tags() => [new(GridAttributes.Shard, shard), new(GridAttributes.Silo, GridAttributes.EndpointOf(silo))];
 }

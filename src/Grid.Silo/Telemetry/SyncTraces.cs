@@ -31,7 +31,7 @@ internal sealed class SyncTraces(int shard)
             if (!_attached.Remove(member.Silo, out (ActivityContext Sync, DateTimeOffset At) attached))
                 continue;
             syncs.Add(attached.Sync);
-            GridSpans.Write("grid.sync.window", ActivityKind.Server, attached.Sync, attached.At, new(GridAttributes.Shard, shard), new(GridAttributes.Silo, member.Silo));
+            GridSpans.Write("grid.sync.window", ActivityKind.Server, attached.Sync, attached.At, new(GridAttributes.Shard, shard), new(GridAttributes.Silo, GridAttributes.EndpointOf(member.Silo)));
         }
 
         if (syncs.Count == 0)
