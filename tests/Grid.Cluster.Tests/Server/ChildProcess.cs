@@ -23,9 +23,11 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public string Errors => Read(_errors);
 
-    public static ChildProcess Start(string file, IEnumerable<string> arguments, string directory)
+    public static ChildProcess Start(string file, IEnumerable<string> arguments, string directory, IReadOnlyDictionary<string, string>? environment = null)
     {
         ProcessStartInfo start = new(file, arguments) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         ChildProcess child = new(new Process { StartInfo = start });
         child._process.OutputDataReceived += (_, line) => Append(child._output, line.Data);
         child._process.ErrorDataReceived += (_, line) => Append(child._errors, line.Data);
