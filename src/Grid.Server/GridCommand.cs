@@ -4,6 +4,7 @@ using Grid.Client;
 using Grid.Server.Bench;
 using Grid.Server.Bench.Sync;
 using Grid.Server.Chaos;
+using Grid.Server.Configuration;
 using Grid.Server.Digests;
 using Grid.Server.Entries;
 using Grid.Server.Operations;
@@ -59,6 +60,7 @@ internal static class GridCommand
     public static RootCommand Create(Command? serve = null) => new("Grid, a clustered in-memory data grid: the silo and the operator's tool.")
     {
         serve ?? ServeVerb.Create(),
+        ConfigVerb.Create(),
         StatusVerb.Create(),
         GetVerb.Create(),
         SetVerb.Create(),

@@ -50,7 +50,7 @@ public sealed class GridSettings
         ArgumentNullException.ThrowIfNull(next);
         lock (_lock)
         {
-            List<string> faults = [.. FixedKeys(next)];
+            List<string> faults = [.. SettingRules.CheckFixed(GridConstants.ConfigurationSection, _current, next)];
             if (Validator.Validate(null, next) is { Failed: true } invalid)
                 faults.AddRange(invalid.Failures!);
             if (faults.Count > 0)
@@ -60,20 +60,4 @@ public sealed class GridSettings
             return [];
         }
     }
-
-    private IEnumerable<string> FixedKeys(GridOptions next)
-    {
-        if (next.ShardCount != _current.ShardCount)
-            yield return Fixed(nameof(next.ShardCount), "it is fixed for the cluster's life");
-        if (next.RecordStorage != _current.RecordStorage)
-            yield return Fixed(nameof(next.RecordStorage), "it is read when the silo starts");
-        if (next.SnapshotDirectory != _current.SnapshotDirectory)
-            yield return Fixed(nameof(next.SnapshotDirectory), "it is read when the silo starts");
-        if (next.DrainMs != _current.DrainMs)
-            yield return Fixed(nameof(next.DrainMs), "it is read when the silo starts");
-        if (next.BootstrapSilos != _current.BootstrapSilos)
-            yield return Fixed(nameof(next.BootstrapSilos), "it is read when the silo starts");
-    }
-
-    private static string Fixed(string key, string why) => $"{GridConstants.ConfigurationSection}:{key} cannot be changed while the silo runs: {why}.";
 }

@@ -72,8 +72,16 @@ public static class GridSiloExtensions
         services.AddSingleton<Rebalancer>();
         services.AddSingleton<Drainer>();
         services.AddSingleton<CopyCheck>();
+        services.AddSingleton<SiloPulse>();
+        services.AddSingleton<FirstFill>();
         services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));
-        services.AddSingleton(static sp => new GridHealth(sp.GetRequiredService<SiloMembership>(), sp.GetRequiredService<SiloRole>(), sp.GetRequiredService<ShardKeeper>()));
+        services.AddSingleton(static sp => new GridHealth(
+            sp.GetRequiredService<SiloMembership>(),
+            sp.GetRequiredService<SiloRole>(),
+            sp.GetRequiredService<ShardKeeper>(),
+            sp.GetRequiredService<SiloPulse>(),
+            sp.GetRequiredService<FirstFill>()));
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloPulse>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloBook>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Rebalancer>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Drainer>());

@@ -37,4 +37,16 @@ internal static class Until
             await Task.Delay(5, TestContext.Current.CancellationToken);
         }
     }
+
+    /// <summary>The same for what is asked of another process.</summary>
+    public static async Task AnswersAsync(string what, Func<Task<bool>> condition)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(start) > Limit)
+                Assert.Fail($"After {Limit.TotalSeconds} s it is still not so that {what}.");
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+    }
 }

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.EnvironmentVariables;
+using Microsoft.Extensions.Configuration.Json;
 
 namespace Grid.Server.Configuration;
 
@@ -13,7 +15,8 @@ internal sealed class ServerConfiguration
     /// <summary>What environment variables begin with.</summary>
     public const string EnvironmentPrefix = "GRID__";
 
-    private static readonly Dictionary<string, string?> Defaults = new()
+    /// <summary>What the log says unless something else is set.</summary>
+    public static IReadOnlyDictionary<string, string?> Defaults { get; } = new Dictionary<string, string?>
     {
         ["Logging:LogLevel:Default"] = "Information",
         ["Logging:LogLevel:Orleans"] = "Warning",
@@ -75,6 +78,52 @@ internal sealed class ServerConfiguration
     /// <exception cref="CommandException">The file is missing or no JSON.</exception>
     public ServerConfiguration Reload() => Load(File, _overrides);
 
+    /// <summary>The environment variable that sets a key.</summary>
+    public static string VariableOf(string key) => EnvironmentPrefix + key.Replace(":", "__", StringComparison.Ordinal);
+
+    /// <summary>Where the value of a key comes from.</summary>
+    public Origin OriginOf(string key)
+    {
+        IConfigurationProvider? provider = Root.Providers.LastOrDefault(provider => provider.TryGet(key, out _));
+        if (provider is null)
+            return new Origin(OriginKind.Default, "");
+        if (provider is JsonConfigurationProvider)
+            return new Origin(OriginKind.File, File!);
+        if (provider is EnvironmentVariablesConfigurationProvider)
+            return new Origin(OriginKind.Environment, Environment.GetEnvironmentVariables().Keys.Cast<string>().FirstOrDefault(name => name.Equals(VariableOf(key), StringComparison.OrdinalIgnoreCase)) ?? VariableOf(key));
+        return _overrides.ContainsKey(key) ? new Origin(OriginKind.CommandLine, key) : new Origin(OriginKind.Default, "");
+    }
+
     private static string? Find() =>
         new[] { Path.GetFullPath(FileName), Path.Combine(AppContext.BaseDirectory, FileName) }.FirstOrDefault(System.IO.File.Exists);
+}
+
+/// <summary>Kinds of places that a value comes from; a later one counts more.</summary>
+internal enum OriginKind
+{
+    /// <summary>Nobody set it.</summary>
+    Default,
+
+    /// <summary>The configuration file.</summary>
+    File,
+
+    /// <summary>An environment variable.</summary>
+    Environment,
+
+    /// <summary>The command line.</summary>
+    CommandLine,
+}
+
+/// <summary>Where a value comes from.</summary>
+/// <param name="Kind">The kind of place.</param>
+/// <param name="Name">The file, the variable or the key.</param>
+internal readonly record struct Origin(OriginKind Kind, string Name)
+{
+    public override string ToString() => Kind switch
+    {
+        OriginKind.File => Name,
+        OriginKind.Environment => $"environment variable {Name}",
+        OriginKind.CommandLine => "the command line",
+        _ => "default",
+    };
 }

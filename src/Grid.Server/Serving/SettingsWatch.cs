@@ -42,7 +42,7 @@ internal sealed partial class SettingsWatch(ServerSettings settings, GridSetting
     {
         try
         {
-            SettingsReader reader = new(settings.Configuration.Reload().Root);
+            SettingsReader reader = new(settings.Configuration.Reload());
             GridOptions next = reader.Read(GridConstants.ConfigurationSection, new GridOptions());
             IReadOnlyList<string> faults = reader.Errors.Count > 0 ? reader.Errors : grid.Replace(next);
             foreach (string warning in reader.Warnings)

@@ -1,7 +1,7 @@
 using Grid.Server.Configuration;
-using Grid.Server.Health;
 using Grid.Server.Stores;
 using Grid.Server.Telemetry;
+using Grid.Server.Web;
 using Grid.Silo;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,22 +16,17 @@ namespace Grid.Server.Serving;
 /// <summary>Puts a silo together from its settings.</summary>
 internal static class SiloHost
 {
-    /// <summary>What a silo has for everything at its end but the drain.</summary>
-    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(30);
-
     public static IHost Build(ServerSettings settings)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "grid" });
         builder.Configuration.AddConfiguration(settings.Configuration.Root);
-        GridOptions grid = new();
-        settings.ApplyTo(grid);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime + TimeSpan.FromMilliseconds(Math.Max(0, grid.DrainMs)));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.StopTimeMax);
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
         AddLogging(builder);
         SiloTelemetry.Add(builder, settings);
 
         // Before the silo, so that it is up before that joins and until after it has left.
-        builder.Services.AddHostedService<HealthEndpoint>();
+        builder.Services.AddHostedService<WebHost>();
         builder.UseOrleans(silo => Configure(silo, settings));
         builder.Services.AddSingleton(settings);
         builder.Services.AddHostedService<SettingsWatch>();

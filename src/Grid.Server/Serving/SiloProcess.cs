@@ -24,8 +24,8 @@ internal static partial class SiloProcess
     {
         CheckPortIsFree("Silo:SiloPort", "--silo-port", settings.Address, settings.Silo.SiloPort);
         CheckPortIsFree("Silo:GatewayPort", "--gateway-port", settings.Address, settings.Silo.GatewayPort);
-        if (settings.Silo.HealthPort != 0)
-            CheckPortIsFree("Silo:HealthPort", "--Silo:HealthPort=PORT", settings.Address, settings.Silo.HealthPort);
+        if (settings.Silo.HttpPort != 0)
+            CheckPortIsFree("Silo:HttpPort", "--http-port", settings.HttpAddress, settings.Silo.HttpPort);
         if (settings.Clustering.Provider == ClusteringProvider.Redis)
             await RedisStore.CheckAsync(settings.Clustering.ConnectionString);
         if (settings.Clustering.Provider == ClusteringProvider.PostgreSql)
@@ -117,7 +117,7 @@ internal static partial class SiloProcess
         }
         catch (SocketException unusable)
         {
-            throw new CommandException(ExitCode.Usage, $"{key}: the silo cannot listen at {address}:{port}: {unusable.Message}. Silo:Address must be an address of this machine.", unusable);
+            throw new CommandException(ExitCode.Usage, $"{key}: the silo cannot listen at {address}:{port}: {unusable.Message}. The address must be one of this machine (Silo:Address, Silo:HttpAddress).", unusable);
         }
     }
 

@@ -22,7 +22,7 @@ internal static class SiloTelemetry
         OtelVariables variables = OtelVariables.From(settings.Telemetry, Environment.GetEnvironmentVariables());
         builder.Configuration.AddInMemoryCollection(variables.All);
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(resource => Describe(resource, settings));
-        bool scraped = settings.Telemetry.Prometheus && settings.Silo.HealthPort != 0;
+        bool scraped = settings.Telemetry.Prometheus && settings.Silo.HttpPort != 0;
         if (scraped || variables.Exports(OtelVariables.Signal.Metrics))
         {
             telemetry.WithMetrics(metrics =>

@@ -20,17 +20,16 @@ public sealed class ElasticJourneyTests
         await using RedisServer redis = await RedisServer.StartAsync(home.Sub("redis"));
         string folder = home.Sub("grid");
         File.WriteAllText(Path.Combine(folder, "silo.json"), $$"""{ "Clustering": { "Provider": "Redis", "ConnectionString": "127.0.0.1:{{redis.Port}}" } }""");
-        int health = ChildProcess.FreePorts(1)[0];
         await using GridProcesses cluster = await GridProcesses.StartAsync(folder, 3, $"--Grid:ShardCount={Shards}", "--Grid:MinInSync=1", "--Grid:RebalanceDelayMs=500");
         ClusterStatus started = await cluster.UntilAsync("shards are spread over three silos", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && IsEven(status));
         Assert.Contains(started.Warnings, warning => warning.StartsWith("Redis keeps nothing on disk", StringComparison.Ordinal));
 
         ChildProcess load = cluster.Start("bench", "--mix", "set=70,get=30", "--keys", "3000", "--size", "50-500", "--outstanding", "8", "--warm-up", "0", "--seconds", "25", "--json");
         await cluster.UntilAsync("the load writes", Patience, status => status.Shards.All(shard => shard.LogEnd > 50));
-        cluster.StartSilo(null, $"--Silo:HealthPort={health}", "--Silo:Zone=other");
+        cluster.StartSilo(null, "--Silo:Zone=other");
         ClusterStatus grown = await cluster.UntilAsync("the fourth silo has its share", Patience, status => status.Silos.Count == 4 && GridProcesses.IsWhole(status, copies: 2) && IsEven(status));
         Assert.Equal("other", grown.Silos.Single(silo => silo.Name == "silo-3").Zone);
-        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "ready"));
+        await ReadyAsync(cluster.HttpPort(3));
 
         Assert.Contains("holds nothing", (await cluster.RunAsync("drain", "silo-1")).Expect(0).Output);
         Assert.Equal(0, Held(await cluster.StatusAsync(), "silo-1"));
@@ -54,23 +53,27 @@ public sealed class ElasticJourneyTests
     public async Task A_silo_alone_stops_at_once_and_a_second_signal_ends_a_wait()
     {
         using TemporaryDirectory home = new();
-        int health = ChildProcess.FreePorts(1)[0];
-        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 1, "--Grid:ShardCount=4", $"--Silo:HealthPort={health}", "--Grid:DrainMs=600000");
+        await using GridProcesses cluster = await GridProcesses.StartAsync(home.Sub("grid"), 1, "--Grid:ShardCount=4", "--Grid:DrainMs=600000");
         await cluster.UntilAsync("every shard has a primary", Patience, status => GridProcesses.IsWhole(status, copies: 1));
-        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "live"));
+        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(cluster.HttpPort(0), "live"));
+        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(cluster.HttpPort(0), "startup"));
+        await ReadyAsync(cluster.HttpPort(0));
         Assert.Equal(4, (await cluster.RunAsync("drain", "silo-0")).ExitCode);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await ProbeAsync(health, "ready"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await ProbeAsync(cluster.HttpPort(0), "ready"));
         Assert.Contains("takes part again", (await cluster.RunAsync("drain", "silo-0", "--cancel")).Expect(0).Output);
-        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(health, "ready"));
+        Assert.Equal(HttpStatusCode.OK, await ProbeAsync(cluster.HttpPort(0), "ready"));
         cluster.Silo(0).Terminate();
         Assert.Equal(0, await cluster.Silo(0).ExitAsync(Patience));
         Assert.Contains("fewer copies than are wanted", cluster.Silo(0).Output);
     }
 
+    private static Task ReadyAsync(int port) =>
+        Until.AnswersAsync("the silo is ready", async () => await ProbeAsync(port, "ready") == HttpStatusCode.OK);
+
     private static async Task<HttpStatusCode> ProbeAsync(int port, string what)
     {
         using HttpClient http = new();
-        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/{what}"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/healthz/{what}"), TestContext.Current.CancellationToken);
         return answer.StatusCode;
     }
 

@@ -93,7 +93,7 @@ public sealed class ObservedCluster : IAsyncLifetime
     private ChildProcess StartSilo(int i) => ChildProcess.Start(
         Binary,
         [
-            "serve", "--silo-port", Text(_ports[3 * i]), "--gateway-port", Text(_ports[(3 * i) + 1]), $"--Silo:HealthPort={HttpPort(i)}", "--name", $"silo-{i}",
+            "serve", "--silo-port", Text(_ports[3 * i]), "--gateway-port", Text(_ports[(3 * i) + 1]), $"--Silo:HttpPort={HttpPort(i)}", "--name", $"silo-{i}",
             "--first", $"127.0.0.1:{_ports[0]}", $"--Grid:ShardCount={Shards}", $"--Grid:BootstrapSilos={Silos}", "--Grid:ReplicaTimeoutMs=1000", "--Grid:Rebalance=false",
         ],
         _home.Sub($"silo-{i}"),
@@ -145,6 +145,9 @@ public sealed class ObservedCluster : IAsyncLifetime
     {
         using CancellationTokenSource over = new();
         Task load = LoadAsync(over.Token);
+
+        // The client's first batches go as plain calls, until it has found the silos' fronts.
+        await Prometheus.UntilAsync("the client sends bundles", "sum(grid_front_bundles_total{job=\"grid\"})", static value => value > 100);
         using (Activity caller = Caller.StartActivity("caller")!)
         {
             WriteTrace = caller.TraceId.ToHexString();

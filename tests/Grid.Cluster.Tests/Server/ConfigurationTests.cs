@@ -44,12 +44,12 @@ public sealed class ConfigurationTests
     }
 
     [Theory]
-    [InlineData("Grid:ShardCount=many", "Grid:ShardCount is 'many'; a whole number is expected.")]
-    [InlineData("Grid:Compression=zip", "Grid:Compression is 'zip'; one of None, Lz4 is expected.")]
-    [InlineData("Clustering:Provider=1", "Clustering:Provider is '1'; one of Development, Redis, PostgreSql is expected.")]
+    [InlineData("Grid:ShardCount=many", "Grid:ShardCount is 'many'; a whole number is expected (from the command line).")]
+    [InlineData("Grid:Compression=zip", "Grid:Compression is 'zip'; one of None, Lz4 is expected (from the command line).")]
+    [InlineData("Clustering:Provider=1", "Clustering:Provider is '1'; one of Development, Redis, PostgreSql is expected (from the command line).")]
     [InlineData("Silo:SiloPort=70000", "Silo:SiloPort is 70000; it must be 1 to 65535.")]
     [InlineData("Silo:SiloPort=30000", "Silo:SiloPort and Silo:GatewayPort are both 30000")]
-    [InlineData("Silo:HealthPort=30000", "Silo:HealthPort is 30000, like another port of the silo")]
+    [InlineData("Silo:HttpPort=30000", "Silo:HttpPort is 30000, like another port of the silo")]
     [InlineData("Silo:Address=0.0.0.0", "Silo:Address is 0.0.0.0, at which nobody can reach this silo")]
     [InlineData("Silo:Address=no host", "Silo:Address is 'no host'")]
     [InlineData("Silo:ClusterId= ", "Silo:ClusterId is empty")]

@@ -36,7 +36,7 @@ internal sealed class GridProcesses : IAsyncDisposable
     {
         _directory = directory;
         _overrides = overrides;
-        _ports = ChildProcess.FreePorts(2 * silosMax);
+        _ports = ChildProcess.FreePorts(3 * silosMax);
     }
 
     /// <summary>Starts silos named silo-0, silo-1 ...; the first one is the development cluster's first silo.</summary>
@@ -61,6 +61,9 @@ internal sealed class GridProcesses : IAsyncDisposable
 
     public ChildProcess Silo(int index) => _silos[index];
 
+    /// <summary>Where a silo answers by HTTP.</summary>
+    public int HttpPort(int index) => _ports[(3 * index) + 2];
+
     private int Gateway => _ports[1];
 
     /// <summary>Starts one more silo, at ports of its own or at those of another one.</summary>
@@ -69,7 +72,7 @@ internal sealed class GridProcesses : IAsyncDisposable
         int i = sameAs ?? _silos.Count;
         _silos.Add(ChildProcess.Start(
             Binary,
-            ["serve", "--silo-port", Text(_ports[2 * i]), "--gateway-port", Text(_ports[(2 * i) + 1]), "--name", $"silo-{i}", "--first", $"127.0.0.1:{_ports[0]}", .. _overrides, .. more],
+            ["serve", "--silo-port", Text(_ports[3 * i]), "--gateway-port", Text(_ports[(3 * i) + 1]), "--http-port", Text(HttpPort(i)), "--name", $"silo-{i}", "--first", $"127.0.0.1:{_ports[0]}", .. _overrides, .. more],
             _directory));
     }
 

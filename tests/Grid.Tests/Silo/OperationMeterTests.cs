@@ -62,7 +62,7 @@ public sealed class OperationMeterTests : IDisposable
             if (instrument.Name == "grid.operations" && instrument.Meter.Scope == _services.GetRequiredService<IMeterFactory>())
                 l.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => seen[(string)tags[1].Value!] = value);
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => seen[(string)tags[1].Value!] = seen.GetValueOrDefault((string)tags[1].Value!) + value);
         listener.Start();
         listener.RecordObservableInstruments();
         Assert.Equal(GridTelemetry.KeyspacesNamedMax + 1, seen.Count);
