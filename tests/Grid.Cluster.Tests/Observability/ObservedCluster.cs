@@ -210,6 +210,7 @@ public sealed class ObservedCluster : IAsyncLifetime
         }
 
         await UntilAsync("the shard has moved", status => status.Shards[shard].Primary == target);
+        await Prometheus.UntilAsync("the hand-over is told of", "sum(grid_hand_over_duration_seconds_count)", static value => value >= 1);
     }
 
     private Task<ClusterStatus> StatusAsync() => _connection!.Operator.GetStatusAsync();
