@@ -63,9 +63,9 @@ public sealed partial class ObservedClusterTests(ObservedCluster cluster) : ICla
     public async Task The_failover_alert_fires_and_that_of_the_lost_silo_has_come_and_gone()
     {
         await cluster.Prometheus.UntilAsync("the failover is told of", "max(ALERTS{alertname=\"GridFailover\", alertstate=\"firing\"})", static value => value == 1);
-        List<(string Labels, double[] Values)> down = await cluster.Prometheus.RangeAsync("ALERTS{alertname=\"GridSiloDown\"}", cluster.Began, cluster.Ended);
+        List<(string Labels, double[] Values)> down = await cluster.Prometheus.RangeAsync(cluster.SiloDownAlert, cluster.Began, cluster.Ended);
         Assert.Single(down);
-        Assert.Null(await cluster.Prometheus.ValueAsync("ALERTS{alertname=\"GridSiloDown\"}"));
+        Assert.Null(await cluster.Prometheus.ValueAsync(cluster.SiloDownAlert));
     }
 
     [Fact]

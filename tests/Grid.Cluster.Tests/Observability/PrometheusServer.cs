@@ -29,7 +29,7 @@ internal sealed class PrometheusServer : IAsyncDisposable
         string rules = string.Concat(Directory.GetFiles(Path.Combine(Deployed.Observability, "rules"), "*.yml").Select(file => $"\n  - {file}"));
         string scrapes = string.Concat(jobs.Select(job => $"\n  - job_name: {job.Key}\n    static_configs:\n      - targets: [{string.Join(", ", job.Value)}]"));
         string file = Path.Combine(directory, "prometheus.yml");
-        await File.WriteAllTextAsync(file, $"global:\n  scrape_interval: 1s\n  scrape_timeout: 900ms\n  evaluation_interval: 1s\nrule_files:{rules}\nscrape_configs:{scrapes}\n");
+        await File.WriteAllTextAsync(file, $"global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\nrule_files:{rules}\nscrape_configs:{scrapes}\n");
         ChildProcess process = ChildProcess.Start(
             "prometheus",
             [$"--config.file={file}", $"--storage.tsdb.path={Path.Combine(directory, "data")}", $"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"],
