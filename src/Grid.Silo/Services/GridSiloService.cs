@@ -7,6 +7,7 @@ using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
+using Grid.Silo.Examination;
 using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
 using Grid.Silo.Placement;
@@ -32,6 +33,7 @@ internal sealed class GridSiloService(
     SiloBook book,
     Drainer drainer,
     Rebalancer rebalancer,
+    SiloExaminer examiner,
     DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
 {
     private const int DigestSliceEntries = 2048;
@@ -96,6 +98,8 @@ internal sealed class GridSiloService(
 
         return new(new SiloCopies { Copies = copies, Primaries = primaries, Facts = book.Own, Rebalance = rebalancer.Status });
     }
+
+    public ValueTask<SiloExamination> ExamineAsync() => new(examiner.Examine());
 
     public ValueTask<SiloFacts> GetFactsAsync() => new(book.Own);
 
