@@ -72,6 +72,7 @@ public static class GridSiloExtensions
         services.AddSingleton<SiloExaminer>();
         services.AddSingleton<SiloRole>();
         services.AddSingleton<SiloBook>();
+        services.AddSingleton<HandOvers>();
         services.AddSingleton<Rebalancer>();
         services.AddSingleton<Drainer>();
         services.AddSingleton<CopyCheck>();

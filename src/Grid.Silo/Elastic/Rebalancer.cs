@@ -18,6 +18,7 @@ internal sealed partial class Rebalancer(
     CopyHost host,
     GridSettings settings,
     IGrainFactory grains,
+    HandOvers handOvers,
     ILogger<Rebalancer> logger) : SiloLoop
 {
     private static readonly TimeSpan QuickPeriod = TimeSpan.FromMilliseconds(200);
@@ -143,7 +144,7 @@ internal sealed partial class Rebalancer(
             if (step.HandOverTo is { } receiver)
             {
                 LogHandsOver(shard.Shard, shard.Primary, receiver);
-                if (await grain.HandOverAsync(receiver).AsTask().WaitAsync(StepTime) is { } problem)
+                if (await handOvers.MoveAsync(shard.Shard, receiver) is { } problem)
                     LogNotMoved(shard.Shard, problem);
             }
         }
