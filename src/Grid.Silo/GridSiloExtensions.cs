@@ -4,6 +4,7 @@ using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
+using Grid.Silo.Events;
 using Grid.Silo.Fronts;
 using Grid.Silo.Hosting;
 using Grid.Silo.Placement;
@@ -50,6 +51,7 @@ public static class GridSiloExtensions
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddGridInstruments();
+        services.AddGridEvents();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();

@@ -1,6 +1,7 @@
 using Grid.Client.Contracts.Operator;
 using Grid.Replication.Layout;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Grains;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
@@ -18,6 +19,7 @@ internal sealed partial class Rebalancer(
     CopyHost host,
     GridSettings settings,
     IGrainFactory grains,
+    EventRing events,
     ILogger<Rebalancer> logger) : SiloLoop
 {
     private static readonly TimeSpan QuickPeriod = TimeSpan.FromMilliseconds(200);
@@ -143,6 +145,7 @@ internal sealed partial class Rebalancer(
             if (step.HandOverTo is { } receiver)
             {
                 LogHandsOver(shard.Shard, shard.Primary, receiver);
+                events.Add(EventKind.Move, EventSeverity.Info, shard.Shard, 0, "the rebalance moves the primary", receiver);
                 if (await grain.HandOverAsync(receiver).AsTask().WaitAsync(StepTime) is { } problem)
                     LogNotMoved(shard.Shard, problem);
             }

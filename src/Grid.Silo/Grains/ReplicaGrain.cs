@@ -4,6 +4,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
@@ -33,6 +34,7 @@ internal sealed partial class ReplicaGrain(
     CopyHost host,
     AcknowledgementSender acknowledgements,
     ReplicationInstruments instruments,
+    EventRing events,
     GridSettings settings,
     BackgroundThreads background,
     PagePool pages,
@@ -49,6 +51,7 @@ internal sealed partial class ReplicaGrain(
     private Acknowledgement? _acknowledgement;
     private TaskCompletionSource? _saturated;
     private bool _dismissed;
+    private long _loadSince;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)

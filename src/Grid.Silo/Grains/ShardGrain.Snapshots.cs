@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Grid.Client.Contracts.Operator;
 using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
 using Grid.Silo.Placement;
@@ -131,6 +132,7 @@ internal sealed partial class ShardGrain
         catch (Exception failure)
         {
             LogSnapshotFailed(failure, _shard, job.Plan.SnapshotId);
+            events.Add(EventKind.SyncFailed, EventSeverity.Error, _shard, _primary?.Epoch ?? 0, $"a snapshot failed: {failure.Message}");
         }
         finally
         {

@@ -12,6 +12,24 @@ public interface IGridOperatorGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     Task<ClusterStatus> GetStatusAsync();
 
+    /// <summary>What happened lately, as far as the silos keep it.</summary>
+    /// <remarks>Asks every silo; one that does not answer within a second is named.</remarks>
+    [Alias("GetEvents")]
+    [AlwaysInterleave]
+    Task<EventPage> GetEventsAsync(EventQuery query);
+
+    /// <summary>What every silo did second by second, for the last minutes.</summary>
+    /// <param name="after">Only samples after this; null for all that are kept.</param>
+    [Alias("GetSamples")]
+    [AlwaysInterleave]
+    Task<IReadOnlyList<SiloSamples>> GetSamplesAsync(DateTimeOffset? after);
+
+    /// <summary>What the keyspaces hold.</summary>
+    /// <param name="name">One keyspace, with its shards; null for all without them.</param>
+    [Alias("GetKeyspaces")]
+    [AlwaysInterleave]
+    Task<KeyspacePage> GetKeyspacesAsync(string? name);
+
     /// <summary>The content digest of every copy of one shard.</summary>
     /// <remarks>
     /// Copies at the same offset must have the same digest. The digest is taken in slices between writes; a copy that is
