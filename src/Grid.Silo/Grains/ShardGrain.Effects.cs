@@ -57,8 +57,10 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     {
         instruments.Count(what);
         LogEvent(_shard, _primary?.Epoch ?? 0, what, silo, details);
-        events.Note(what, _shard, _primary?.Epoch ?? 0, silo, details, isThin: (_primary?.Record.InSync.Length ?? 0) <= settings.Current.Replicas);
+        events.Note(what, _shard, _primary?.Epoch ?? 0, silo, what == PrimaryEvent.InSyncChanged ? InSyncText() : details, isThin: (_primary?.Record.InSync.Length ?? 0) <= settings.Current.Replicas);
     }
+
+    private string InSyncText() => $"in sync: {string.Join(", ", _primary?.Record.InSync.Select(static copy => copy.Silo) ?? [])}";
 
     void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
 

@@ -7,10 +7,11 @@ const spanMs = 300_000;
 let hover = null;
 
 /** A chart of series, each { name, color (1 or 2), points: [[ms, value]] }. */
-export function chart({ title, series, format, now, redraw, filled = false }) {
+export function chart({ title, series, format, now, redraw, filled = false, binary = false }) {
   const shown = series.map(line => ({ ...line, points: line.points.filter(point => point[0] > now - spanMs) }));
   const most = Math.max(0, ...shown.flatMap(line => line.points.map(point => point[1])));
-  const peak = nice(most);
+  const unit = binary ? 1024 ** Math.floor(Math.log(Math.max(1, most)) / Math.log(1024)) : 1;
+  const peak = nice(most / unit) * unit;
   const x = time => left + (width - left * 2) * (1 - (now - time) / spanMs);
   const y = value => height - bottom - (height - top - bottom) * (peak ? value / peak : 0);
   const at = hover?.title === title ? hover.time : null;

@@ -40,7 +40,7 @@ function tiles(overview) {
   const of = (part, whole) => h("b", { class: part < whole ? "off" : "" }, count(part), h("small", null, ` of ${count(whole)}`));
   const tile = (name, value, note) => h("div", { key: name, class: "tile" }, h("dt", null, name), h("dd", null, value, h("span", { class: "note" }, note)));
   return h("dl", { key: "tiles", class: "tiles" },
-    tile("Shards served", of(served, overview.shards.length), served < overview.shards.length ? "others fail" : "every key can be read and written"),
+    tile("Shards served", of(served, overview.shards.length), served < overview.shards.length ? "others fail" : "all keys"),
     tile("Fully replicated", of(whole, overview.shards.length), `${overview.replicas + 1} copies in sync`),
     tile("Operations", h("b", null, short(all(sample => sample.reads + sample.writes)), h("small", null, " /s")), failed >= 0.5 ? h("span", { class: "bad-text" }, `${short(failed)} /s fail`) : "none fails"),
     tile("p99 latency", h("b", null, micros(Math.max(0, ...last.map(sample => sample.p99Us)))), "at primaries, slowest silo"),
@@ -53,8 +53,8 @@ function curves(now, redraw) {
   return h("section", { key: "curves", class: "charts", "aria-label": "Last five minutes" },
     chart({ title: "Operations per second", now, redraw, format: short, filled: true, series: [{ name: "reads", color: 1, points: sum(samples, sample => sample.reads) }, { name: "writes", color: 2, points: sum(samples, sample => sample.writes) }] }),
     chart({ title: "Latency", now, redraw, format: micros, series: [{ name: "p50", color: 1, points: highest(samples, sample => sample.p50Us) }, { name: "p99", color: 2, points: highest(samples, sample => sample.p99Us) }] }),
-    chart({ title: "Memory", now, redraw, format: bytes, filled: true, series: [{ name: "processes", color: 2, points: sum(samples, sample => sample.processBytes) }, { name: "data", color: 1, points: sum(samples, sample => sample.dataBytes) }] }),
-    chart({ title: "Replication lag", now, redraw, format: value => short(value), series: [{ name: "mutations behind, most", color: 1, points: highest(samples, sample => sample.lagMutations) }] }));
+    chart({ title: "Memory", now, redraw, format: bytes, filled: true, binary: true, series: [{ name: "processes", color: 2, points: sum(samples, sample => sample.processBytes) }, { name: "data", color: 1, points: sum(samples, sample => sample.dataBytes) }] }),
+    chart({ title: "Replication lag", now, redraw, format: value => short(value), series: [{ name: "most mutations behind", color: 1, points: highest(samples, sample => sample.lagMutations) }] }));
 }
 
 function picture(overview, redraw) {

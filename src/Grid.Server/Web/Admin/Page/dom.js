@@ -9,7 +9,7 @@ export function h(tag, attributes, ...children) {
 
 /** Makes the children of a node what is wanted. */
 export function render(parent, wanted) {
-  reconcile(parent, [wanted].flat());
+  reconcile(parent, h("", null, wanted).children);
 }
 
 function reconcile(parent, wanted) {

@@ -10,7 +10,9 @@ const words = {
 };
 
 export function events({ id, title, list, silos }) {
-  const nameOf = silo => silos.find(one => one.address === silo)?.name ?? address(silo);
+  // Texts name silos by their addresses, copies by an id behind it.
+  const named = text => text.replace(/(\d+\.\d+\.\d+\.\d+:\d+@\d+)(\/[0-9a-f]{8})?/g, (_, silo) => nameOf(silo));
+  const nameOf = silo => silos.find(one => one.address === silo)?.name ?? list.findLast(event => event.about === silo && event.aboutName)?.aboutName ?? address(silo);
   const newest = list.slice(-shownMax).reverse();
   return h("section", { key: id, id, "aria-labelledby": `${id}-title` },
     h("h2", { id: `${id}-title` }, title),
@@ -22,5 +24,5 @@ export function events({ id, title, list, silos }) {
           h("b", null, words[event.kind] ?? event.kind),
           event.shard === undefined ? null : [" ", h("a", { href: `/shards/${event.shard}` }, `shard ${event.shard}`)],
           h("span", { class: "faint" }, ` on ${nameOf(event.silo)}${event.about && event.about !== event.silo && !event.kind.startsWith("Silo") ? `, about ${nameOf(event.about)}` : ""}`),
-          h("p", null, event.text))))));
+          h("p", null, named(event.text)))))));
 }
