@@ -235,4 +235,18 @@ internal enum PlantedBug
 
     /// <summary>A member that does not keep up is left out without a word to the record.</summary>
     ShrinksWithoutRecord,
+
+    // Leases and hand-over.
+
+    /// <summary>A reply that its own commit does not prove goes without a lease.</summary>
+    RepliesWithoutLease,
+
+    /// <summary>A hand-over is surrendered before its receiver has everything.</summary>
+    SurrendersEarly,
+
+    /// <summary>A sealed primary goes on executing what comes.</summary>
+    ExecutesSealed,
+
+    /// <summary>A primary that has surrendered reigns on.</summary>
+    ReignsAfterSurrender,
 }

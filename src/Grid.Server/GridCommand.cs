@@ -6,6 +6,7 @@ using Grid.Server.Bench.Sync;
 using Grid.Server.Chaos;
 using Grid.Server.Configuration;
 using Grid.Server.Digests;
+using Grid.Server.Doctor;
 using Grid.Server.Entries;
 using Grid.Server.Operations;
 using Grid.Server.Serving;
@@ -72,6 +73,7 @@ internal static class GridCommand
         ImportVerb.Create(),
         ExportVerb.Create(),
         DigestVerb.Create(),
+        DoctorVerb.Create(),
         DropVerb.Create(),
         DrainVerb.Create(),
         ShardVerb.Create(),

@@ -102,7 +102,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private void Release(in PendingReply pending, bool enoughInSync, Instant now)
     {
-        if (pending.NeedsLease && !HoldsLease(now))
+        if (pending.NeedsLease && !HoldsLease(now) && !Plants(PlantedBug.RepliesWithoutLease))
             _unleased.Enqueue(pending);
         else
             Answer(pending, enoughInSync);

@@ -32,7 +32,7 @@ public sealed partial class ShardPrimary
                 throw new MalformedException($"A batch for shard {header.Shard} reached shard {_copy.Shard}.");
             if (RepliesWaiting >= _options.RepliesWaitingMax && !Plants(PlantedBug.NeverOverloaded))
                 _output.Reply(token, ReplyHeader.Refusal(BatchStatus.Overloaded, _epoch, $"Shard {_copy.Shard} has {RepliesWaiting} replies waiting for their commit or its lease; try again."));
-            else if (IsSealed)
+            else if (IsSealed && !Plants(PlantedBug.ExecutesSealed))
                 Hold(token, request);
             else if (header.Number == 0)
                 ExecuteBatch(token, request, header, operations, now);

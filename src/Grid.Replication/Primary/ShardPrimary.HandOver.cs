@@ -56,7 +56,7 @@ public sealed partial class ShardPrimary
                 Unseal($"{handOver.Receiver} is not in step, or the lease is not held", now);
             }
         }
-        else if (isWell && link!.Acknowledged == LogEnd && _committed == LogEnd && RepliesWaiting == 0)
+        else if (Plants(PlantedBug.SurrendersEarly) || (isWell && link!.Acknowledged == LogEnd && _committed == LogEnd && RepliesWaiting == 0))
         {
             Surrender(handOver.Receiver);
         }
@@ -71,7 +71,8 @@ public sealed partial class ShardPrimary
         string details = $"Shard {_copy.Shard} is handed over to {receiver} at {_epoch}:{LogEnd}.";
         _handOver = null;
         _output.EndHandOver(receiver, surrendered: true, details);
-        StepDown(details);
+        if (!Plants(PlantedBug.ReignsAfterSurrender))
+            StepDown(details);
     }
 
     /// <summary>Goes on as if nothing had been: what was held is executed in the order in which it came.</summary>

@@ -63,6 +63,7 @@ internal static class SiloHost
         }
 
         silo.Configure<GridZoneOptions>(place => place.Zone = settings.Silo.Zone);
+        silo.Configure<GridGraceOptions>(grace => grace.StopGraceSeconds = settings.Silo.StopGraceSeconds);
         silo.AddGrid(settings.ApplyTo);
     }
 

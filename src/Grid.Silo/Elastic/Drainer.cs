@@ -1,7 +1,6 @@
 using Grid.Client.Contracts.Operator;
 using Grid.Silo.Copies;
 using Grid.Silo.Events;
-using Grid.Silo.Grains;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
 
@@ -17,7 +16,7 @@ internal sealed partial class Drainer(
     SiloRole role,
     CopyHost host,
     GridSettings settings,
-    IGrainFactory grains,
+    HandOvers handOvers,
     Rebalancer rebalancer,
     EventRing events,
     ILogger<Drainer> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
@@ -25,9 +24,7 @@ internal sealed partial class Drainer(
     /// <summary>Before everything else of the silo stops.</summary>
     private const int Stage = ServiceLifecycleStage.Active + 1;
 
-    private const int HandOversMax = 8;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan HandOverTime = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _enough = new();
 
@@ -147,20 +144,11 @@ internal sealed partial class Drainer(
             moves.Add((hosted.Shard, receiver));
         }
 
-        await Parallel.ForEachAsync(moves, new ParallelOptions { MaxDegreeOfParallelism = HandOversMax }, async (move, _) => await HandOverAsync(move.Shard, move.To));
-    }
-
-    private async Task HandOverAsync(int shard, string receiver)
-    {
-        try
+        await Task.WhenAll(moves.Select(async move =>
         {
-            if (await grains.GetGrain<IShardReplicationGrain>(shard).HandOverAsync(receiver).AsTask().WaitAsync(HandOverTime) is { } problem)
-                LogNotHandedOver(shard, receiver, problem);
-        }
-        catch (Exception failure) when (failure is TimeoutException or OrleansException)
-        {
-            LogNotHandedOver(shard, receiver, failure.Message);
-        }
+            if (await handOvers.MoveAsync(move.Shard, move.To) is { } problem)
+                LogNotHandedOver(move.Shard, move.To, problem);
+        }));
     }
 
     /// <summary>Of each shard with a copy here: how many in-sync copies there are on silos that stay.</summary>

@@ -20,6 +20,7 @@ internal sealed partial class Rebalancer(
     GridSettings settings,
     IGrainFactory grains,
     EventRing events,
+    HandOvers handOvers,
     ILogger<Rebalancer> logger) : SiloLoop
 {
     private static readonly TimeSpan QuickPeriod = TimeSpan.FromMilliseconds(200);
@@ -146,7 +147,7 @@ internal sealed partial class Rebalancer(
             {
                 LogHandsOver(shard.Shard, shard.Primary, receiver);
                 events.Add(EventKind.Move, EventSeverity.Info, shard.Shard, 0, "the rebalance moves the primary", receiver);
-                if (await grain.HandOverAsync(receiver).AsTask().WaitAsync(StepTime) is { } problem)
+                if (await handOvers.MoveAsync(shard.Shard, receiver) is { } problem)
                     LogNotMoved(shard.Shard, problem);
             }
         }

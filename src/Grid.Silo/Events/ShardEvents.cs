@@ -24,7 +24,6 @@ internal static class ShardEvents
         (EventKind Kind, EventSeverity Severity, string Text)? told = what switch
         {
             PrimaryEvent.PartialResync => (EventKind.SyncEnded, EventSeverity.Info, $"partial sync: {details}"),
-            PrimaryEvent.FullSyncNeeded => (EventKind.SyncBegan, EventSeverity.Info, $"a full sync is needed: {details}"),
             PrimaryEvent.WindowClosed => (EventKind.SyncBegan, EventSeverity.Info, $"full sync: {details}"),
             PrimaryEvent.LinkEnded => (EventKind.LinkEnded, EventSeverity.Info, details),
             PrimaryEvent.InSyncChanged => (EventKind.InSyncChanged, isThin ? EventSeverity.Warning : EventSeverity.Info, details),

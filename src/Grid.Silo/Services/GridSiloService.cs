@@ -8,6 +8,7 @@ using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
 using Grid.Silo.Events;
+using Grid.Silo.Examination;
 using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
 using Grid.Silo.Placement;
@@ -34,6 +35,7 @@ internal sealed class GridSiloService(
     SiloBook book,
     Drainer drainer,
     Rebalancer rebalancer,
+    SiloExaminer examiner,
     DevelopmentTable development,
     EventRing events,
     SiloSampler sampler,
@@ -101,6 +103,8 @@ internal sealed class GridSiloService(
 
         return new(new SiloCopies { Copies = copies, Primaries = primaries, Facts = book.Own, Rebalance = rebalancer.Status });
     }
+
+    public ValueTask<SiloExamination> ExamineAsync() => new(examiner.Examine());
 
     public ValueTask<SiloFacts> GetFactsAsync() => new(book.Own);
 

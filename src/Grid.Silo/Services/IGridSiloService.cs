@@ -58,6 +58,10 @@ internal interface IGridSiloService : IGrainService
     [Alias("GetKeyspaces")]
     ValueTask<IReadOnlyList<KeyspaceReport>> GetKeyspacesAsync(string? name);
 
+    /// <summary>What the silo says of its process, its machine and its settings.</summary>
+    [Alias("Examine")]
+    ValueTask<SiloExamination> ExamineAsync();
+
     /// <summary>The content digest of the silo's copy of a shard.</summary>
     [Alias("Digest")]
     ValueTask<CopyDigest?> DigestAsync(int shard);

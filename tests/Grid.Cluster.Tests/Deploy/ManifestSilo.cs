@@ -72,7 +72,7 @@ internal sealed class ManifestSilo(Kustomized built, string folder, string store
         yield return "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         if (Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root)
             yield return $"DOTNET_ROOT={root}";
-        foreach (V1EnvVar variable in built.Container.Env)
+        foreach (V1EnvVar variable in built.Container.Env.Where(variable => variable.ValueFrom?.SecretKeyRef?.Optional is not true))
             yield return $"{variable.Name}={Value(variable, ordinal, labels ?? new Dictionary<string, string>())}";
     }
 

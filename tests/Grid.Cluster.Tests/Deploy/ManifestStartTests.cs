@@ -60,6 +60,15 @@ public sealed class ManifestStartTests
         ClusterStatus status = await WholeAsync(cluster, built.Number("Grid", "Replicas") + 1);
         Assert.Equal(["", "zone-b"], status.Silos.OrderBy(silo => silo.Name).Select(silo => silo.Zone));
 
+        // The doctor in a pod of the same kind: Redis here keeps nothing, which it has to find, and nothing is an error.
+        await using ChildProcess doctor = pods.Run(2, null, ["doctor", .. built.Container.Args.Skip(1), "--json"]);
+        CommandOutcome found = new CommandOutcome(await doctor.ExitAsync(TimeSpan.FromMinutes(1)), doctor.Output, doctor.Errors).Expect(ExitCode.No);
+        string[] checks = [.. found.Json.GetProperty("findings").EnumerateArray().Select(finding => finding.GetProperty("check").GetString()!)];
+        Assert.Equal(0, found.Json.GetProperty("errors").GetInt32());
+        Assert.Contains("store.durability", checks);
+        Assert.Contains("zones.unnamed", checks);
+        Assert.DoesNotContain("cluster.unreachable", checks);
+
         using CancellationTokenSource enough = new();
         Task<long[]> load = WriteAsync(cluster.Grid, enough.Token);
         await Until.TrueAsync("writes go on", () => Volatile.Read(ref _written) > 4 * Keys);

@@ -79,6 +79,22 @@ public sealed class GoodHistoryTests
         "2  53000  53100 get -> ok \"a\" version=1:1");
 
     [Fact]
+    public void Who_writes_and_who_lets_go_may_be_two_clocks_of_which_one_is_slow_and_one_is_fast() => Holds(
+        "1      0    100 set \"a\" ttl=50 -> ok version=1:1",
+        "2  41000  41100 get -> absent");
+
+    [Fact]
+    public void An_expiry_that_was_shown_is_wrong_by_one_clock_only()
+    {
+        Assert.Equal(LinearizabilityVerdict.Violated, KeyHistory.Check(
+            "1      0    100 set \"a\" ttl=50 -> ok version=1:1 expires=1700000000050",
+            "2  41000  41100 get -> absent"));
+        Holds(
+            "1      0    100 set \"a\" ttl=50 -> ok version=1:1 expires=1700000000050",
+            "2  46000  46100 get -> absent");
+    }
+
+    [Fact]
     public void What_a_touch_leaves_has_the_value_that_it_found() => Holds(
         "1  0 10 set \"a\" -> ok version=1:1",
         "2 10  - set \"b\" -> unknown",

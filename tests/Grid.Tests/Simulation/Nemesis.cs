@@ -12,6 +12,8 @@ internal sealed class Nemesis(World world)
     {
         if (world.Plan.NemesisMs > 0)
             Next();
+        if (world.Plan.HandOverMs > 0)
+            NextHandOver();
         if (world.Plan.WishMs > 0)
             new Wisher(world).Begin();
     }
@@ -178,8 +180,36 @@ internal sealed class Nemesis(World world)
             world.Count("HandOver");
             world.Note($"{giver.Name} shard {slot.Shard} is to be handed over to {receiver}");
             slot.Primary.HandOver(receiver);
+            if (world.Plan.NemesisMs > 0 && _random.Chance(0.3))
+                Disturb(_random.Chance(0.5) || world.Find(receiver) is not { } there ? giver : there);
         }
     }
+
+    /// <summary>One of the two falls out while a shard changes hands, at whatever point that is.</summary>
+    private void Disturb(SimSilo victim)
+    {
+        int what = _random.Below(3), ms = _random.Between(50, 2000);
+        world.After(_random.Below(60_000), null, () =>
+        {
+            if (!world.Chaos || !victim.Up || victim.DeclaredDead)
+                return;
+            if (what == 0 && CanSpare(victim))
+                world.Crash(victim);
+            else if (what == 1)
+                Freeze(victim, ms);
+            else
+                Cut(victim, everywhere: true, bothWays: ms % 2 == 0);
+        });
+    }
+
+    private void NextHandOver() => world.After(_random.Between(world.Plan.HandOverMs / 2, world.Plan.HandOverMs * 2) * 1000L, null, () =>
+    {
+        if (!world.Chaos)
+            return;
+        NextHandOver();
+        if (world.Running.Count > 0)
+            HandOver(_random.Pick(world.Running));
+    });
 
     private void DeclareDeadIfSpare(SimSilo victim)
     {

@@ -26,6 +26,25 @@ internal sealed partial class Oracle
 
     public void OnReignEnds(SimPrimary primary) => CheckPrimary(primary);
 
+    /// <summary>A reign is handed over: the receiver has all of it, and nothing is left to be answered.</summary>
+    public void OnSurrender(SimPrimary primary, CopyName receiver)
+    {
+        CheckPrimary(primary);
+        Reign reign = _reigns[primary.Core.Epoch];
+        reign.Surrendered = true;
+        Require(primary.Core.Committed == reign.End, $"hand-over: epoch {reign.Epoch} surrenders at {reign.End}, only {primary.Core.Committed} is committed");
+        if (world.Find(receiver.Silo)?.Slot(shard).Copy is { } copy && copy.Name == receiver)
+            Require(Holds(copy, new LogPosition(reign.EpochAt(reign.End), reign.End)), $"hand-over: epoch {reign.Epoch} surrenders at {reign.End} to {receiver}, which is at {copy.Position}");
+    }
+
+    /// <summary>Between the seal and the surrender nothing is appended.</summary>
+    private void CheckSeal(ShardPrimary core, Reign reign)
+    {
+        Require(!reign.Surrendered, $"hand-over: epoch {reign.Epoch} has surrendered and reigns on");
+        reign.SealedAt = core.IsSealed ? reign.SealedAt ?? core.LogEnd : null;
+        Require(reign.SealedAt is null || reign.SealedAt == core.LogEnd, $"hand-over: epoch {reign.Epoch} is sealed at {reign.SealedAt}, its log ends at {core.LogEnd}");
+    }
+
     private void CheckPrimary(SimPrimary primary)
     {
         if (!_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign))
@@ -39,6 +58,7 @@ internal sealed partial class Oracle
         if (core.IsDown || !primary.Copy.IsOwnedBy(primary.Token))
             return;
         CheckRequired(core);
+        CheckSeal(core, reign);
         foreach (PrimaryLink link in core.Links)
             CheckLink(primary, link);
         PrimaryOptions options = primary.Options;
@@ -122,6 +142,12 @@ internal sealed partial class Oracle
         public long LogBegan { get; init; }
 
         public long Committed { get; set; }
+
+        /// <summary>True once it was handed over.</summary>
+        public bool Surrendered { get; set; }
+
+        /// <summary>Where the log ended when the primary sealed, while it is sealed.</summary>
+        public long? SealedAt { get; set; }
 
         public PathModel Model { get; } = new() { Times = new Timeline() };
 

@@ -68,6 +68,9 @@ internal sealed record SimPlan
     /// <summary>Pause between two acts of the nemesis, in milliseconds; 0 = none.</summary>
     public int NemesisMs { get; init; }
 
+    /// <summary>Pause between two planned hand-overs, in milliseconds; 0 = only those of the nemesis.</summary>
+    public int HandOverMs { get; init; }
+
     /// <summary>Pause between two words to primaries on where their replicas are to be, in milliseconds; 0 = none says anything.</summary>
     public int WishMs { get; init; }
 
@@ -117,6 +120,7 @@ internal sealed record SimPlan
             RecordSlow = Some(random, 0.3),
             CallDelayUsMax = random.Between(200, 8000),
             NemesisMs = random.Chance(0.85) ? random.Between(150, 1200) : 0,
+            HandOverMs = random.Chance(0.25) ? random.Between(80, 800) : 0,
             SlowSilo = Some(random, 0.3),
             PlainSilo = Some(random, 0.5),
             OddSilo = Some(random, 0.5),
@@ -213,4 +217,7 @@ internal enum RuntimeBug
 
     /// <summary>A client takes the answer to a try under a number that the call has no more.</summary>
     ClientTakesOldAnswers = 4096,
+
+    /// <summary>That a silo knows of no primary counts as proof that there is none: what was granted to it is not waited out.</summary>
+    VoidsGrantsOfTheLost = 8192,
 }

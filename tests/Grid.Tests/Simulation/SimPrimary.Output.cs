@@ -96,6 +96,8 @@ internal sealed partial class SimPrimary
     {
         _world.Count(surrendered ? "Surrendered" : "HandOverGivenUp");
         if (surrendered)
+            _oracle.OnSurrender(this, receiver);
+        if (surrendered)
             _slot.Surrendered = new SurrenderedReign(Core.Epoch, receiver);
         if (surrendered && _world.Find(receiver.Silo) is { } there)
             _world.After(_world.Random.Below(2000), Silo, () => _world.Tell(Silo, there, there.Slot(_slot.Shard).Activate));

@@ -6,7 +6,7 @@ namespace Grid.Tests.Simulation;
 
 /// <summary>
 /// Runs the simulation over many seeds. <c>GRID_SEEDS=n</c> runs n of them, from <c>GRID_FROM</c> on; <c>GRID_SEED=s</c> only
-/// seed s, with <c>GRID_WEATHER=mistake</c> in the weather of that twin.
+/// seed s; either with <c>GRID_WEATHER=mistake</c> in the weather of that twin.
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
@@ -17,14 +17,14 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [Fact]
     public void Whatever_goes_wrong_no_acknowledged_write_is_lost_and_all_copies_end_equal()
     {
+        string weather = Environment.GetEnvironmentVariable("GRID_WEATHER") ?? "";
         if (Number("GRID_SEED") is { } one)
         {
-            string weather = Environment.GetEnvironmentVariable("GRID_WEATHER") ?? "";
             output.WriteLine(Simulator.Run((ulong)one, plan => Weather.For(weather, plan)).ToString());
             return;
         }
 
-        SeedRun run = new((ulong)(Number("GRID_FROM") ?? 1), Number("GRID_SEEDS") ?? SeedsInCi) { Tells = output.WriteLine };
+        SeedRun run = new((ulong)(Number("GRID_FROM") ?? 1), Number("GRID_SEEDS") ?? SeedsInCi, plan => Weather.For(weather, plan)) { Tells = output.WriteLine };
         run.Go(BrokenMax);
         output.WriteLine(run.ToString());
         Assert.True(run.Broken.Count == 0, string.Join("\n\n", run.Broken.Values.Select((broken, i) => i == 0 ? broken.Message : string.Join('\n', broken.Message.Split('\n').Take(3)))));

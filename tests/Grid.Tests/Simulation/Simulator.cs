@@ -111,6 +111,8 @@ internal static class Simulator
         world.RunFor(2500);
         if (world.Oracles.Sum(oracle => oracle.LinksEnded + oracle.FullSyncs) != before)
             throw world.Violation("Links end or full syncs begin although nothing is wrong.");
+        // An entry may expire at this very moment, and its delete has to get through.
+        world.RunUntil(world.NowMs + 1000, () => Alive(world).All(shard => Unsettled(world, shard) is null));
         foreach (int shard in Alive(world))
         {
             if (Unsettled(world, shard) is { } stirring)

@@ -63,6 +63,8 @@ internal sealed class Takeover(Slot slot, Action over)
         else if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy))
             shown = record with { InSync = [.. record.InSync.Union(_polled.Select(copy => copy.Name).Where(name => _world.Find(name.Silo)?.Slot(slot.Shard).Coming?.Name == name))] };
         TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, slot.Silo.Alive, slot.Silo.Alive);
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.VoidsGrantsOfTheLost) && _polled.Exists(copy => copy.Name == record.Primary))
+            plan = plan with { EndedEpoch = record.Epoch };
         _world.Note($"{slot.Silo.Name} shard {slot.Shard}: {plan.Verdict} {plan.Silo} ({plan.Reason})");
         if (plan.Verdict == TakeoverVerdict.Reigned)
             _world.Directory[slot.Shard] = _world.Find(plan.Silo);

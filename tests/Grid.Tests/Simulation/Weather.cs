@@ -34,6 +34,10 @@ internal static class Weather
         nameof(PlantedBug.EvictsSilently) or nameof(PlantedBug.IgnoresSessionFloor) => Repeats(plan) with { Clients = 4, Primary = plan.Primary with { SessionsMax = 2 } },
         nameof(PlantedBug.RepeatsWithoutLookup) or nameof(PlantedBug.RepeatsBehindLaterEffects) or nameof(PlantedBug.TellsUncommittedResult)
             or nameof(RuntimeBug.ClientRepeatsAsNew) => Repeats(plan),
+        nameof(PlantedBug.SurrendersEarly) or nameof(PlantedBug.ExecutesSealed) or nameof(PlantedBug.ReignsAfterSurrender) => HandOvers(plan),
+        nameof(PlantedBug.RepliesWithoutLease) => Coups(plan),
+        nameof(PlantedBug.ServesBeforeBarrier) => Coups(plan) with { ThinkMs = 3, Keys = 4 },
+        nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 100, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, LeaseMs = 1200 } },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
         Wishes => plan with { WishMs = 150 },
         _ => plan,
@@ -47,6 +51,9 @@ internal static class Weather
         ChaosMs = 6000,
         Primary = plan.Primary with { Replicas = 3, MinInSync = 3 },
     };
+
+    /// <summary>Shards change hands all the time, under load.</summary>
+    private static SimPlan HandOvers(SimPlan plan) => plan with { HandOverMs = 100, ThinkMs = 5, ChaosMs = 6000 };
 
     /// <summary>Answers are lost.</summary>
     private static SimPlan Repeats(SimPlan plan) => plan with { CallLost = 0.1, CallStuck = 0.1, NemesisMs = 200, ThinkMs = 5 };

@@ -25,7 +25,7 @@ public enum EventKind
     /// <summary>A shard changed hands as planned, or was to.</summary>
     HandOver,
 
-    /// <summary>A full sync was needed, or began.</summary>
+    /// <summary>A full sync began.</summary>
     SyncBegan,
 
     /// <summary>A full or partial sync ended well.</summary>

@@ -30,6 +30,11 @@ public interface IGridOperatorGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     Task<KeyspacePage> GetKeyspacesAsync(string? name);
 
+    /// <summary>What every silo says of its process, its machine and its settings; one that does not answer within a second says why.</summary>
+    [Alias("Examine")]
+    [AlwaysInterleave]
+    Task<IReadOnlyList<SiloExamination>> ExamineAsync();
+
     /// <summary>The content digest of every copy of one shard.</summary>
     /// <remarks>
     /// Copies at the same offset must have the same digest. The digest is taken in slices between writes; a copy that is

@@ -4,8 +4,8 @@ namespace Grid.Server.Chaos.Histories;
 
 /// <summary>
 /// What operations do to one key, one at a time: the sequential object against which histories are checked. An entry with an expiry may
-/// vanish by itself once its time has come, within <paramref name="clockErrorMs"/> by which the primaries' clocks and that of the history may
-/// differ; and it must not be seen any later.
+/// vanish by itself once its time has come, within <paramref name="clockErrorMs"/> by which each primary's clock and that of the history may
+/// differ; and it must not be seen any later. Who gives it its time and who lets it go may be two primaries, one fast and one slow.
 /// </summary>
 internal sealed class Register(Values values, long clockErrorMs)
 {
@@ -149,19 +149,19 @@ internal sealed class Register(Values values, long clockErrorMs)
             return false;
         (long from, long to) = inherits ? (state.ExpiresFromMs, state.ExpiresToMs)
             : step.Source.TimeToLiveMs == 0 ? (RegisterState.Never, RegisterState.Never)
-            : (Later(step.CallMs, step.Source.TimeToLiveMs), Later(step.ReturnMs, step.Source.TimeToLiveMs));
+            : (Later(step.CallMs, step.Source.TimeToLiveMs - clockErrorMs), Later(step.ReturnMs, step.Source.TimeToLiveMs + clockErrorMs));
         next = new RegisterState(value, step.Version, Math.Max(state.Newest, step.Version), from, to);
         return step.Source.ExpiresAtMs is not { } shown || TryKnowExpiry(next, shown, out next);
     }
 
-    private bool TryKnowExpiry(in RegisterState state, long shownMs, out RegisterState next)
+    private static bool TryKnowExpiry(in RegisterState state, long shownMs, out RegisterState next)
     {
         next = state;
         if (shownMs == 0)
             return state.ExpiresFromMs == RegisterState.Never;
         bool fits = state.ExpiresFromMs == state.ExpiresToMs
             ? shownMs == state.ExpiresFromMs
-            : shownMs >= state.ExpiresFromMs - clockErrorMs && (state.ExpiresToMs == RegisterState.Never || shownMs <= state.ExpiresToMs + clockErrorMs);
+            : shownMs >= state.ExpiresFromMs && shownMs <= state.ExpiresToMs;
         next = state with { ExpiresFromMs = shownMs, ExpiresToMs = shownMs };
         return fits;
     }

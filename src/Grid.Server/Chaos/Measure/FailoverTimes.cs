@@ -21,6 +21,9 @@ internal sealed record FailoverTimes
     /// <summary>The longest write, in milliseconds.</summary>
     public double LongestMs { get; init; }
 
+    /// <summary>When that one was begun, in milliseconds after the fault.</summary>
+    public double LongestAtMs { get; init; }
+
     /// <summary>Shards of which the silo held no copy.</summary>
     public int UntouchedShards { get; init; }
 
@@ -41,7 +44,7 @@ internal sealed record FailoverTimes
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{What}: every key writable after {EveryKeyWritableMs:0} ms (first shard {FirstShardBackMs:0}), longest write {LongestMs:0} ms (where it held a replica {ReplicaLongestMs:0}, of {UntouchedShards} untouched shards {UntouchedLongestMs:0}), failed {Failed} (untouched {UntouchedFailed}), lost {Lost}");
+        $"{What}: every key writable after {EveryKeyWritableMs:0} ms (first shard {FirstShardBackMs:0}), longest write {LongestMs:0} ms (begun at {LongestAtMs:0}; where it held a replica {ReplicaLongestMs:0}, of {UntouchedShards} untouched shards {UntouchedLongestMs:0}), failed {Failed} (untouched {UntouchedFailed}), lost {Lost}");
 
     /// <summary>Reckons it from all writes.</summary>
     /// <param name="what">What was done.</param>
@@ -65,6 +68,7 @@ internal sealed record FailoverTimes
             FirstShardBackMs = first.Where(write => reigned.Contains(write.Shard)).Select(write => (write.ReturnUs - faultUs) / 1000.0).DefaultIfEmpty().Min(),
             Failed = failed.Length,
             LongestMs = Longest(after),
+            LongestAtMs = after.Length == 0 ? 0 : (after.MaxBy(static write => write.Ms).CallUs - faultUs) / 1000.0,
             UntouchedShards = before.Shards.Count - touched.Count,
             UntouchedFailed = untouched.Count(static write => write.Failure is not null),
             UntouchedLongestMs = Longest(untouched),

@@ -17,7 +17,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
     private static readonly TimeSpan WritePause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Measures.</summary>
-    public async Task<IReadOnlyList<FailoverTimes>> RunAsync(IReadOnlyList<string> what, int runs, CancellationToken cancellation)
+    public async Task<IReadOnlyList<FailoverTimes>> RunAsync(IReadOnlyList<string> what, int warmUp, int runs, CancellationToken cancellation)
     {
         await using ChaosCluster cluster = await ChaosCluster.StartAsync(network, options, cancellation);
         await using StreamWriter log = new(Path.Combine(options.Folder, "clients.log"));
@@ -32,11 +32,12 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
             List<FailoverTimes> all = [];
             foreach (string kind in what)
             {
-                for (int run = 0; run < runs; run++)
+                for (int run = 0; run < warmUp + runs; run++)
                 {
                     FailoverTimes times = await MeasureAsync(cluster, observer, clients, kind, run, cancellation);
-                    progress(times.ToString());
-                    all.Add(times);
+                    progress(run < warmUp ? $"not counted: {times}" : times.ToString());
+                    if (run >= warmUp)
+                        all.Add(times);
                 }
             }
 

@@ -14,12 +14,13 @@ internal static class MeasureVerb
         Option<string[]> what = new("--what") { Description = "What is measured: kill, freeze, stop, handover, rolling. Default: all.", AllowMultipleArgumentsPerToken = true };
         what.AcceptOnlyFromAmong([.. Kinds]);
         Option<int> runs = new("--runs") { Description = "How often, of which the median and the worst are told.", DefaultValueFactory = _ => 5 };
+        Option<int> warmUp = new("--warm-up") { Description = "Runs before those, not counted: in the first ones each silo does for the first time what it does, and compiles it.", DefaultValueFactory = _ => 0 };
         Option<int> shards = new("--shards") { Description = "Shards of the cluster.", DefaultValueFactory = _ => 32 };
         Option<string[]> set = new("--set") { Description = "A key of the silos' configuration.", HelpName = "SECTION:KEY=VALUE" };
         Option<string?> logs = new("--logs") { Description = "A folder that gets the silos' logs. Default: a temporary one, which goes afterwards.", HelpName = "FOLDER" };
         Option<bool> json = new("--json") { Description = "Answer as JSON." };
         Option<string?> within = ChaosVerb.WithinOption();
-        Command measure = new("measure", "Measures how long writes stand still when a silo is killed, frozen or stopped, a shard is handed over, or all silos are restarted one by one.") { what, runs, shards, set, logs, json, within };
+        Command measure = new("measure", "Measures how long writes stand still when a silo is killed, frozen or stopped, a shard is handed over, or all silos are restarted one by one.") { what, runs, warmUp, shards, set, logs, json, within };
         measure.SetAction((parsed, cancellation) =>
         {
             string? folder = parsed.GetValue(logs);
@@ -32,7 +33,7 @@ internal static class MeasureVerb
                     Folder = folder is null ? Directory.CreateTempSubdirectory("grid-chaos-").FullName : Directory.CreateDirectory(folder).FullName,
                 };
                 string[] kinds = parsed.GetValue(what) is { Length: > 0 } chosen ? chosen : Kinds;
-                IReadOnlyList<FailoverTimes> all = await new MeasureRun(network, options, Console.Error.WriteLine).RunAsync(kinds, parsed.GetValue(runs), token);
+                IReadOnlyList<FailoverTimes> all = await new MeasureRun(network, options, Console.Error.WriteLine).RunAsync(kinds, parsed.GetValue(warmUp), parsed.GetValue(runs), token);
                 if (parsed.GetValue(json))
                     Terminal.WriteJson(all);
                 else

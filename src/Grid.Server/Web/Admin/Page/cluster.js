@@ -17,7 +17,7 @@ export function cluster(overview, redraw) {
     curves(now, redraw),
     picture(overview, redraw),
     syncs(overview),
-    h("div", { key: "columns", class: "columns" }, keyspaces(overview), events({ id: "events", title: "Recent events", list: state.events, silos: overview.silos })),
+    h("div", { key: "columns", class: "columns" }, keyspaces(overview), events({ id: "events", title: "Recent events", list: state.events, silos: overview.silos, redraw })),
   ];
 }
 

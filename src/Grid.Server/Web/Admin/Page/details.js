@@ -33,7 +33,7 @@ export function shard(number, redraw) {
     state.token ? h("section", { key: "actions" }, h("h2", null, "Actions"), h("div", { class: "actions" },
       h("button", { type: "button", onclick: () => askMove(number, redraw) }, "Move the primary …"),
       h("button", { type: "button", class: "danger", onclick: () => askLoss(number, redraw) }, "Accept its loss …"))) : null,
-    events({ id: "events", title: "What happened to it", list: state.events.filter(event => event.shard === number), silos: overview.silos }),
+    events({ id: "events", title: "What happened to it", list: state.events.filter(event => event.shard === number), silos: overview.silos, redraw }),
   ];
 }
 
