@@ -12,6 +12,7 @@ using Grid.Server.Operations;
 using Grid.Server.Serving;
 using Grid.Server.Status;
 using Grid.Server.Terminals;
+using Grid.Server.Top;
 using Grid.Server.Transfer;
 
 namespace Grid.Server;
@@ -63,6 +64,8 @@ internal static class GridCommand
         serve ?? ServeVerb.Create(),
         ConfigVerb.Create(),
         StatusVerb.Create(),
+        TopVerb.Create(),
+        EventsVerb.Create(),
         GetVerb.Create(),
         SetVerb.Create(),
         DelVerb.Create(),

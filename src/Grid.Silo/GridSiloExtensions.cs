@@ -4,6 +4,7 @@ using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
+using Grid.Silo.Events;
 using Grid.Silo.Examination;
 using Grid.Silo.Fronts;
 using Grid.Silo.Hosting;
@@ -51,6 +52,7 @@ public static class GridSiloExtensions
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddGridInstruments();
+        services.AddGridEvents();
         services.AddSingleton<SyncPlaces>();
         services.AddSingleton<SyncPace>();
         services.AddSingleton<SnapshotFiles>();

@@ -88,7 +88,7 @@ internal static class StatusVerb
     }
 
     /// <summary>False when the user has seen enough, which is how watching ends.</summary>
-    private static async Task<bool> TickAsync(PeriodicTimer timer, CancellationToken cancellation)
+    internal static async Task<bool> TickAsync(PeriodicTimer timer, CancellationToken cancellation)
     {
         try
         {

@@ -2,6 +2,7 @@ using System.Net;
 using Grid.Server.Configuration;
 using Grid.Server.Health;
 using Grid.Server.Telemetry;
+using Grid.Server.Web.Admin;
 using Grid.Silo;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -42,6 +43,7 @@ internal sealed partial class WebHost(ServerSettings settings, IServiceProvider 
         _web.UseRouting();
         HealthPages.Map(_web, services.GetRequiredService<GridHealth>());
         MetricsEndpoint.Map(_web, settings.Telemetry, services);
+        AdminPages.Map(_web, services);
         await _web.StartAsync(cancellationToken);
         LogUp(settings.HttpAddress, settings.Silo.HttpPort);
     }

@@ -1,4 +1,6 @@
+using Grid.Client.Contracts.Operator;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
 
@@ -16,6 +18,7 @@ internal sealed partial class Drainer(
     GridSettings settings,
     HandOvers handOvers,
     Rebalancer rebalancer,
+    EventRing events,
     ILogger<Drainer> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>Before everything else of the silo stops.</summary>
@@ -43,6 +46,7 @@ internal sealed partial class Drainer(
             return draining ? null : $"silo {host.Silo} is about to stop";
         role.DrainsByHand = draining;
         LogByHand(draining);
+        events.Add(EventKind.Drain, EventSeverity.Info, draining ? "an operator wants this silo to hold nothing" : "an operator lets this silo take part again");
         await book.TellAsync();
         rebalancer.Wake();
         if (draining)
@@ -67,14 +71,21 @@ internal sealed partial class Drainer(
         limit.CancelAfter(limitMs);
         int copies = host.All.Count();
         LogLeaving(copies, limitMs);
+        events.Add(EventKind.Drain, EventSeverity.Info, $"the silo stops: it hands over what it has, {copies} copies");
         await book.TellAsync();
         rebalancer.Wake();
         IReadOnlyList<ShardCover> left = await EmptyAsync(static () => true, limit.Token);
         ShardCover[] thin = [.. left.Where(shard => shard.Elsewhere < shard.Wanted)];
         if (thin.Length == 0)
+        {
             LogEmpty();
+            events.Add(EventKind.Drain, EventSeverity.Info, "all that the silo had is elsewhere");
+        }
         else
+        {
+            events.Add(EventKind.Drain, EventSeverity.Warning, $"the silo leaves {thin.Length} shards with fewer copies than are wanted");
             LogLeftThin(thin.Length, string.Join(", ", thin.Take(16).Select(shard => $"{shard.Shard} ({shard.Elsewhere} of {shard.Wanted})")) + (thin.Length > 16 ? " ..." : ""));
+        }
     }
 
     /// <summary>Until nothing is needed here any more, the caller does not want it any more, or the time is over.</summary>

@@ -1,6 +1,7 @@
 using Grid.Client.Contracts.Operator;
 using Grid.Replication.Layout;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Grains;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
@@ -18,6 +19,7 @@ internal sealed partial class Rebalancer(
     CopyHost host,
     GridSettings settings,
     IGrainFactory grains,
+    EventRing events,
     HandOvers handOvers,
     ILogger<Rebalancer> logger) : SiloLoop
 {
@@ -146,6 +148,7 @@ internal sealed partial class Rebalancer(
             if (step.HandOverTo is { } receiver)
             {
                 LogHandsOver(shard.Shard, shard.Primary, receiver);
+                events.Add(EventKind.Move, EventSeverity.Info, shard.Shard, 0, "the rebalance moves the primary", receiver);
                 if (await handOvers.MoveAsync(shard.Shard, receiver) is { } problem)
                     LogNotMoved(shard.Shard, problem);
             }

@@ -39,6 +39,8 @@ internal sealed partial class OperatorGrain
             if (status.Primary == silo)
                 return await SettleAsync(grain, status.Wanted, others);
             string? refused = await grain.WantAsync([.. others, silo], byOperator: true).AsTask().WaitAsync(StepTime);
+            if (refused is null && !status.InSync.Contains(silo) && status.Wanted?.Contains(silo) != true)
+                events.Add(EventKind.Move, EventSeverity.Info, shard, status.Epoch, "an operator moves the primary; a copy is made there first", silo);
             if (refused is not null || !status.InSync.Contains(silo))
                 return new MoveProgress(false, null, refused ?? PhaseOf(status, silo));
             string? problem = await grain.HandOverAsync(silo).AsTask().WaitAsync(StepTime);
@@ -83,6 +85,13 @@ internal sealed partial class OperatorGrain
         RecordWrite write = await records.WriteAsync(next, stored.ETag);
         if (!write.Written)
             return report with { Obstacle = $"its record was changed meanwhile: {write.Current.Record}" };
+        events.Add(
+            EventKind.LossAccepted,
+            EventSeverity.Error,
+            shard,
+            next.Epoch,
+            plan.Best is null ? "an operator accepted its loss: it begins anew, empty" : $"an operator accepted its loss: it goes on with the copy that ends at {plan.Best?.Position}",
+            copy.Silo);
         LogLossAccepted(shard, copy, next.Lineage, stored.Record);
         string? problem = await GrainFactory.GetGrain<IShardReplicationGrain>(shard).EnsureAsync();
         if (problem is not null)

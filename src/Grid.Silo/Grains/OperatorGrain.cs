@@ -1,6 +1,7 @@
 using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Silo.Elastic;
+using Grid.Silo.Events;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
@@ -23,6 +24,7 @@ internal sealed partial class OperatorGrain(
     SiloBook book,
     GridSettings settings,
     RecordPromise promise,
+    EventRing events,
     IOptions<GridOptions> options,
     ILogger<OperatorGrain> logger) : Grain, IGridOperatorGrain
 {

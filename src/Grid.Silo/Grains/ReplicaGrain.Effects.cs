@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Replica;
+using Grid.Silo.Events;
 using Microsoft.Extensions.Logging;
 
 namespace Grid.Silo.Grains;
@@ -23,6 +25,9 @@ internal sealed partial class ReplicaGrain
         instruments.Count(what);
         _sync?.On(what);
         LogEvent(_shard, _replica?.EpochFollowed ?? 0, what, details);
+        if (what == ReplicaEvent.LoadBegan)
+            _loadSince = Stopwatch.GetTimestamp();
+        events.Note(what, _shard, details, _loadSince);
     }
 
     private async Task AttachAsync(AttachRequest request)

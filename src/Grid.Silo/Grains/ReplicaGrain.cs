@@ -4,6 +4,7 @@ using Grid.Replication.Links;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Services;
@@ -34,6 +35,7 @@ internal sealed partial class ReplicaGrain(
     AcknowledgementSender acknowledgements,
     ReplicationInstruments instruments,
     SyncInstruments syncs,
+    EventRing events,
     GridSettings settings,
     BackgroundThreads background,
     PagePool pages,
@@ -51,6 +53,7 @@ internal sealed partial class ReplicaGrain(
     private TaskCompletionSource? _saturated;
     private ReplicaSync? _sync;
     private bool _dismissed;
+    private long _loadSince;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)

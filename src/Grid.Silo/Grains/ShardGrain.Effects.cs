@@ -3,6 +3,7 @@ using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
@@ -56,7 +57,10 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     {
         instruments.Count(what);
         LogEvent(_shard, _primary?.Epoch ?? 0, what, silo, details);
+        events.Note(what, _shard, _primary?.Epoch ?? 0, silo, what == PrimaryEvent.InSyncChanged ? InSyncText() : details, isThin: (_primary?.Record.InSync.Length ?? 0) <= settings.Current.Replicas);
     }
+
+    private string InSyncText() => $"in sync: {string.Join(", ", _primary?.Record.InSync.Select(static copy => copy.Silo) ?? [])}";
 
     void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
 

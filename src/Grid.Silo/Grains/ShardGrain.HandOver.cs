@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Grid.Client.Contracts.Operator;
 using Grid.Replication.Records;
 using Grid.Replication.Takeover;
 using Microsoft.Extensions.Logging;
@@ -38,6 +39,8 @@ internal sealed partial class ShardGrain
         }
 
         takeovers.OnHandOver(surrendered, _handOverSince);
+        if (!surrendered)
+            events.Add(EventKind.HandOver, EventSeverity.Warning, _shard, _primary?.Epoch ?? 0, $"the hand-over failed, the primary stays: {details}", receiver.Silo);
         LogHandOver(_shard, _primary?.Epoch ?? 0, receiver, surrendered, details);
         _handOver?.TrySetResult(surrendered ? null : details);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Grid.Client.Contracts.Operator;
 using Grid.Client.Telemetry;
 using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
@@ -136,6 +137,7 @@ internal sealed partial class ShardGrain
         catch (Exception failure)
         {
             LogSnapshotFailed(failure, _shard, job.Plan.SnapshotId);
+            events.Add(EventKind.SyncFailed, EventSeverity.Error, _shard, _primary?.Epoch ?? 0, $"a snapshot failed: {failure.Message}");
         }
         finally
         {

@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using Grid.Client.Contracts.Operator;
 using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Replication.Takeover;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Grid.Silo.Records;
 using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
@@ -88,6 +90,7 @@ internal sealed partial class ShardGrain
             _unavailable = true;
             problem = $"Shard {_shard} cannot be taken over: {failure.Message}";
             LogTakeoverFailed(failure, _shard);
+            events.Add(EventKind.Failure, EventSeverity.Error, _shard, 0, $"the shard cannot be taken over: {failure.Message}");
         }
 
         _retryAtMs = SiloClock.Now.MonotonicMs + (long)RetryPause.TotalMilliseconds;
@@ -122,6 +125,7 @@ internal sealed partial class ShardGrain
             await Task.Delay(TimeSpan.FromMilliseconds(waitMs));
         Reign(hosted, copy, token, write.Current);
         takeovers.OnReign(plan, _soughtSince);
+        events.NoteReign(plan, _shard, _soughtSince);
         return null;
     }
 

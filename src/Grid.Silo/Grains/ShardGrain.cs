@@ -1,4 +1,5 @@
 using Grid.Client.Contracts;
+using Grid.Client.Contracts.Operator;
 using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
 using Grid.Replication.Links;
@@ -6,6 +7,7 @@ using Grid.Replication.Primary;
 using Grid.Replication.Time;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
+using Grid.Silo.Events;
 using Grid.Silo.Fronts;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
@@ -44,6 +46,7 @@ internal sealed partial class ShardGrain(
     OperationMeter operations,
     ReplicationInstruments instruments,
     TakeoverInstruments takeovers,
+    EventRing events,
     [FromKeyedServices(GridConstants.StreamProvider)] IGridStreamControl streamControl,
     GridSettings settings,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable
@@ -179,6 +182,7 @@ internal sealed partial class ShardGrain(
             catch (Exception defect)
             {
                 LogDefect(defect, _shard, primary.Epoch);
+                events.Add(EventKind.Failure, EventSeverity.Error, _shard, primary.Epoch, $"a defect in the primary, it steps down: {defect.Message}");
                 primary.StepDown($"an internal error ended the reign: {defect.Message}");
             }
         }

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using Grid.Client.Contracts.Operator;
 using Grid.Replication.Records;
+using Grid.Silo.Events;
 using Grid.Silo.Services;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -28,6 +30,7 @@ internal sealed partial class ClusterBootstrap(
     ShardRecordStore records,
     SiloMembership membership,
     IOptions<GridOptions> options,
+    EventRing events,
     ILogger<ClusterBootstrap> logger)
 {
     private const string StateName = "cluster";
@@ -90,6 +93,7 @@ internal sealed partial class ClusterBootstrap(
         state.State.Bootstrapped = true;
         await _storage.WriteStateAsync(StateName, Id, state);
         LogBootstrapped(options.Value.ShardCount);
+        events.Add(EventKind.ClusterCreated, EventSeverity.Info, $"a new cluster of {options.Value.ShardCount} shards");
         return true;
     }
 

@@ -7,10 +7,12 @@ using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
+using Grid.Silo.Events;
 using Grid.Silo.Examination;
 using Grid.Silo.Fronts;
 using Grid.Silo.Grains;
 using Grid.Silo.Placement;
+using Grid.Silo.Telemetry;
 using Grid.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -34,7 +36,10 @@ internal sealed class GridSiloService(
     Drainer drainer,
     Rebalancer rebalancer,
     SiloExaminer examiner,
-    DevelopmentTable development) : GrainService(id, silo, loggers), IGridSiloService
+    DevelopmentTable development,
+    EventRing events,
+    SiloSampler sampler,
+    OperationMeter operations) : GrainService(id, silo, loggers), IGridSiloService
 {
     private const int DigestSliceEntries = 2048;
     private const int DigestSliceBytes = 1 << 20;
@@ -102,6 +107,12 @@ internal sealed class GridSiloService(
     public ValueTask<SiloExamination> ExamineAsync() => new(examiner.Examine());
 
     public ValueTask<SiloFacts> GetFactsAsync() => new(book.Own);
+
+    public ValueTask<IReadOnlyList<ClusterEvent>> GetEventsAsync(EventQuery query) => new(events.Get(query));
+
+    public ValueTask<SiloSamples> GetSamplesAsync(DateTimeOffset? after) => new(sampler.Get(after));
+
+    public ValueTask<IReadOnlyList<KeyspaceReport>> GetKeyspacesAsync(string? name) => new(KeyspaceCensus.Of(host, operations, name));
 
     public ValueTask NoteFactsAsync(SiloFacts facts)
     {
@@ -189,6 +200,8 @@ internal sealed class GridSiloService(
         long epoch = hosted.Use(static copy => copy.EpochSeen);
         if (!host.Drop(hosted))
             return $"the copy of shard {shard} has just been replaced; look at the status and try again";
+
+        events.Add(EventKind.CopyDropped, EventSeverity.Warning, shard, epoch, "an operator dropped this silo's copy; it comes back by a full sync");
 
         // The primary would notice by the silence only: an empty copy that attaches tells it at once.
         await grains.GetGrain<IReplicaGrain>(SiloBoundKey.ForReplica(shard, host.Silo)).FollowAsync(epoch, endedAttach: 0);

@@ -46,6 +46,18 @@ internal interface IGridSiloService : IGrainService
     [Alias("GetCopies")]
     ValueTask<SiloCopies> GetCopiesAsync();
 
+    /// <summary>What happened at the silo, as far as it keeps it.</summary>
+    [Alias("GetEvents")]
+    ValueTask<IReadOnlyList<ClusterEvent>> GetEventsAsync(EventQuery query);
+
+    /// <summary>What the silo did second by second.</summary>
+    [Alias("GetSamples")]
+    ValueTask<SiloSamples> GetSamplesAsync(DateTimeOffset? after);
+
+    /// <summary>What the silo's copies have of one keyspace, or of all.</summary>
+    [Alias("GetKeyspaces")]
+    ValueTask<IReadOnlyList<KeyspaceReport>> GetKeyspacesAsync(string? name);
+
     /// <summary>What the silo says of its process, its machine and its settings.</summary>
     [Alias("Examine")]
     ValueTask<SiloExamination> ExamineAsync();

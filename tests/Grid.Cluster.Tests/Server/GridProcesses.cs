@@ -100,6 +100,8 @@ internal sealed class GridProcesses : IAsyncDisposable
         return command;
     }
 
+    public IGridOperatorGrain Operator => _connection!.Operator;
+
     public Task<ClusterStatus> StatusAsync() => _connection!.Operator.GetStatusAsync();
 
     /// <summary>Waits until the status is as wanted, and returns it.</summary>

@@ -12,6 +12,24 @@ public interface IGridOperatorGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     Task<ClusterStatus> GetStatusAsync();
 
+    /// <summary>What happened lately, as far as the silos keep it.</summary>
+    /// <remarks>Asks every silo; one that does not answer within a second is named.</remarks>
+    [Alias("GetEvents")]
+    [AlwaysInterleave]
+    Task<EventPage> GetEventsAsync(EventQuery query);
+
+    /// <summary>What every silo did second by second, for the last minutes.</summary>
+    /// <param name="after">Only samples after this; null for all that are kept.</param>
+    [Alias("GetSamples")]
+    [AlwaysInterleave]
+    Task<IReadOnlyList<SiloSamples>> GetSamplesAsync(DateTimeOffset? after);
+
+    /// <summary>What the keyspaces hold.</summary>
+    /// <param name="name">One keyspace, with its shards; null for all without them.</param>
+    [Alias("GetKeyspaces")]
+    [AlwaysInterleave]
+    Task<KeyspacePage> GetKeyspacesAsync(string? name);
+
     /// <summary>What every silo says of its process, its machine and its settings; one that does not answer within a second says why.</summary>
     [Alias("Examine")]
     [AlwaysInterleave]

@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Grid.Client.Contracts.Operator;
+using Grid.Cluster.Tests.Server;
+using Xunit;
+
+namespace Grid.Cluster.Tests.Admin;
+
+/// <summary>The admin page in a real browser, served by real silos.</summary>
+public sealed class AdminPageTests
+{
+    private const string Token = "correct-horse-battery";
+    private const int Shards = 12;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task The_page_shows_a_cluster_its_syncs_and_a_dead_silo_in_light_and_dark()
+    {
+        Assert.True(Browser.IsInstalled, "This test needs Chromium: apt-get install chromium chromium-driver");
+        using TemporaryDirectory home = new();
+        await using GridProcesses cluster = await StartAsync(home);
+        (await cluster.RunAsync("bench", "--mix", "set=100", "--keys", "20000", "--size", "200-800", "--outstanding", "4", "--warm-up", "0", "--seconds", "2", "--json")).Expect(0);
+        await using Browser browser = await Browser.StartAsync(home.Sub("browser"));
+        await browser.GoAsync(Page(cluster, 0));
+        await browser.UntilAsync("all is drawn", $"return document.querySelectorAll('.silo').length === 3 && document.querySelectorAll('.silo .shard').length === {2 * Shards}");
+        await browser.UntilAsync("operations have a curve", "return (document.querySelector('.chart path.line')?.getAttribute('d') ?? '').length > 20");
+        Assert.Contains("All shards served", await browser.TextAsync("#health"));
+        Assert.Contains("bench", await browser.TextAsync("#keyspaces"));
+        Assert.Equal(2, (await browser.RunAsync("return document.querySelectorAll('.zone:not(.plain)').length")).GetInt32());
+        Assert.Equal("rgb(246, 247, 249)", await BackgroundAsync(browser, "light"));
+        await browser.PictureAsync("cluster-light");
+        Assert.Equal("rgb(15, 20, 26)", await BackgroundAsync(browser, "dark"));
+        await browser.PictureAsync("cluster-dark");
+
+        // A full sync: the page shows it within its own updates, without being loaded again.
+        await browser.RunAsync("window.stays = true");
+        ClusterStatus status = await cluster.StatusAsync();
+        ShardStatus shard = status.Shards[0];
+        Assert.Null(await cluster.Operator.DropReplicaAsync(0, shard.InSync.First(silo => silo != shard.Primary)));
+        await browser.UntilAsync("the sync is among the events", "return document.querySelector('#events').innerText.includes('full sync done') && document.querySelector('#events').innerText.includes('Copy dropped') && window.stays");
+
+        cluster.Silo(2).Kill();
+        await browser.UntilAsync("the dead silo is shown", "return document.querySelector('.silo.dead')?.dataset.silo === 'silo-2' && document.querySelector('#health').innerText.includes('lost')");
+        await browser.UntilAsync("the failovers are told", "return document.querySelector('#events').innerText.includes('Failover') && document.querySelector('#events').innerText.includes('silo-2 is dead')");
+        await browser.PictureAsync("silo-dead");
+        await browser.GoAsync(Page(cluster, 0, "shards/3"));
+        await browser.UntilAsync("the shard has a page", "return document.querySelectorAll('#copies tbody tr').length > 0");
+        await browser.PictureAsync("shard");
+        await browser.GoAsync(Page(cluster, 0, "keyspaces/bench"));
+        await browser.UntilAsync("the keyspace has a page", $"return document.querySelectorAll('.share').length === {Shards}");
+        await browser.PictureAsync("keyspace");
+        Assert.Empty(await browser.ErrorsAsync());
+
+        cluster.Silo(0).Kill();
+        await browser.UntilAsync("the page says that its silo is gone", "return document.querySelector('#unreachable')?.innerText.includes('silo-0 does not answer')");
+        await browser.PictureAsync("unreachable");
+    }
+
+    [Fact]
+    public async Task Actions_need_the_token_and_say_what_they_do_first()
+    {
+        Assert.True(Browser.IsInstalled, "This test needs Chromium: apt-get install chromium chromium-driver");
+        using TemporaryDirectory home = new();
+        await using GridProcesses cluster = await StartAsync(home, "--Grid:Rebalance=false");
+        ClusterStatus status = await cluster.StatusAsync();
+        string silo = JsonSerializer.Serialize(new { silo = status.Silos[1].Address, draining = true });
+        Assert.Equal(HttpStatusCode.Unauthorized, await PostAsync(cluster, "drain", silo, null));
+        Assert.Equal(HttpStatusCode.Unauthorized, await PostAsync(cluster, "drain", silo, "correct-horse-batterz"));
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(cluster, "drain", "{", Token));
+        Assert.All((await cluster.StatusAsync()).Silos, one => Assert.False(one.Draining));
+
+        await using Browser browser = await Browser.StartAsync(home.Sub("browser"));
+        await browser.GoAsync(Page(cluster, 0, "shards/3"));
+        await browser.UntilAsync("the shard is shown", "return document.querySelectorAll('#copies tbody tr').length === 2");
+        Assert.DoesNotContain("Move the primary", await browser.TextAsync("main"));
+        await browser.ClickAsync("#lock");
+        await browser.TypeAsync("#dialog-field", "something-else-entirely");
+        await browser.ClickAsync("#dialog-confirm");
+        await browser.UntilAsync("a wrong token is refused", "return document.querySelector('#dialog').innerText.includes('missing or wrong')");
+        await browser.RunAsync("document.querySelector('#dialog-field').select()");
+        await browser.TypeAsync("#dialog-field", Token);
+        await browser.ClickAsync("#dialog-confirm");
+        await browser.UntilAsync("the actions are there", "return !document.querySelector('#dialog').open && document.querySelector('main').innerText.includes('Move the primary')");
+
+        string before = status.Shards[3].Primary!;
+        await browser.ClickAsync("main .actions button");
+        await browser.UntilAsync("it says what will happen", "return document.querySelector('#dialog').innerText.includes('without an error at any client')");
+        string target = (await browser.RunAsync("return document.querySelector('#dialog-field').value")).GetString()!;
+        await browser.PictureAsync("move");
+        await browser.ClickAsync("#dialog-confirm");
+        await cluster.UntilAsync("the primary has moved", Patience, now => now.Shards[3].Primary == target);
+        Assert.NotEqual(before, target);
+        Assert.DoesNotContain(Token, cluster.Silo(0).Output + cluster.Silo(0).Errors, StringComparison.Ordinal);
+        Assert.Contains("refused, the admin token is missing or wrong", cluster.Silo(0).Output);
+    }
+
+    [Fact]
+    public async Task Events_and_top_tell_the_same_in_the_terminal()
+    {
+        using TemporaryDirectory home = new();
+        await using GridProcesses cluster = await StartAsync(home);
+        cluster.Silo(2).Kill();
+        await cluster.UntilAsync("the silo is dead", Patience, status => status.Silos.Count == 2 && GridProcesses.IsWhole(status, copies: 2));
+        string[] lines = (await cluster.RunAsync("events", "--json", "--most", "2000")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] kinds = [.. lines.Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("kind").GetString()!)];
+        Assert.Single(kinds, "SiloDead");
+        Assert.Contains("Failover", kinds);
+        Assert.Contains("SyncEnded", kinds);
+        string ofShard = (await cluster.RunAsync("events", "--shard", "3", "--since", "10m")).Expect(0).Output;
+        Assert.All(ofShard.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Contains("shard 3 ", line));
+        string top = (await cluster.RunAsync("top", "--once")).Expect(0).Output;
+        Assert.Contains("silo-1", top);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{Shards}/{Shards} shards served"), top);
+        Assert.Contains("Recent events", top);
+        Assert.DoesNotContain("\u001b[", top);
+    }
+
+    private static async Task<GridProcesses> StartAsync(TemporaryDirectory home, params string[] more)
+    {
+        GridProcesses cluster = await GridProcesses.StartAsync(
+            home.Sub("grid"), 2, [$"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Silo:Zone=north", $"--Admin:Token={Token}", .. more]);
+        cluster.StartSilo(null, "--Silo:Zone=south");
+        await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(static silo => silo.State == "Active"));
+        return cluster;
+    }
+
+    private static string Page(GridProcesses cluster, int silo, string path = "") => $"http://127.0.0.1:{cluster.HttpPort(silo)}/{path}";
+
+    private static async Task<string> BackgroundAsync(Browser browser, string scheme)
+    {
+        await browser.PreferAsync(scheme);
+        return (await browser.RunAsync("return getComputedStyle(document.documentElement).backgroundColor")).GetString()!;
+    }
+
+    private static async Task<HttpStatusCode> PostAsync(GridProcesses cluster, string action, string body, string? token)
+    {
+        using HttpClient http = new();
+        using HttpRequestMessage request = new(HttpMethod.Post, new Uri($"http://127.0.0.1:{cluster.HttpPort(0)}/api/actions/{action}")) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        if (token is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using HttpResponseMessage answer = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        return answer.StatusCode;
+    }
+}
