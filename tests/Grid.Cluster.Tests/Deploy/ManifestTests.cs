@@ -54,8 +54,10 @@ public sealed class ManifestTests
         }
 
         V1Service headless = built.All<V1Service>().Single(service => service.Metadata.Name == built.Silos.Spec.ServiceName);
-        Assert.Equal("None", headless.Spec.ClusterIP);
         Assert.True(headless.Spec.PublishNotReadyAddresses);
+
+        // Gateways do not answer behind another address than their own.
+        Assert.All(built.All<V1Service>().Where(service => service.Spec.Ports.Any(port => port.TargetPort.Value == "gateway")), service => Assert.Equal("None", service.Spec.ClusterIP));
     }
 
     [Theory]
