@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using Grid.Client.Bundles;
 using Grid.Client.Hosting;
 using Grid.Client.Keyspaces;
 using Grid.Client.Local;
 using Grid.Client.Pipelines;
 using Grid.Client.Serialization;
+using Grid.Client.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -52,6 +54,7 @@ public static class GridClientExtensions
         if (configure is not null)
             options.Configure(configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GridClientOptions>, GridClientOptionsValidator>());
+        services.AddMetrics();
         services.TryAddSingleton<IGrid>(static provider => Make(provider));
         if (!services.Any(static service => service.ServiceType == typeof(GatewayAlarm)))
         {
@@ -92,7 +95,7 @@ public static class GridClientExtensions
         IGridTransport transport = provider.GetService<IGridTransport>()
             ?? new FrontTransport(provider.GetRequiredService<IGrainFactory>(), BundleSettings.From(options), work, time, provider.GetRequiredService<GatewayAlarm>());
         OperationDispatcher dispatcher = new(
-            options, transport, transport, time, work, new Random(), localCopies: provider.GetService<ILocalCopies>());
+            options, transport, transport, time, work, new Random(), localCopies: provider.GetService<ILocalCopies>(), meter: new ClientMeter(provider.GetService<IMeterFactory>()));
         return new GridClient(dispatcher, options.Serializer ?? new OrleansGridSerializer(provider.GetRequiredService<Serializer>()), transport);
     }
 }

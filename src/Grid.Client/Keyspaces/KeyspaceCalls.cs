@@ -227,7 +227,7 @@ internal sealed class KeyspaceCalls
         token.ThrowIfCancellationRequested();
         await Dispatcher.OpenAsync(settings.TimeoutMs, token).ConfigureAwait(false);
         ManyOperation<T> call = new(Dispatcher.ShardCount, reader);
-        call.Begin(Dispatcher, Name, kind, settings.ForPrimary, null, token);
+        call.Begin(Dispatcher, Name, kind, settings.ForPrimary, null, token, Dispatcher.ShardCount);
         Dispatcher.StartOnAll(call, new Operation { Kind = kind });
         return await call.Task.ConfigureAwait(false);
     }
@@ -287,7 +287,7 @@ internal sealed class KeyspaceCalls
         }
 
         call = new ManyOperation<T>(count, reader);
-        call.Begin(Dispatcher, Name, kind, settings.ForPrimary, state, token);
+        call.Begin(Dispatcher, Name, kind, settings.ForPrimary, state, token, count);
         return false;
     }
 

@@ -44,11 +44,11 @@ internal sealed class ManyOperation<T>(int count, ResultReader<T> reader) : Pend
 
     public override void Signal()
     {
+        Exception? error = _cancelled ?? (Exception?)(_failures is { } failures ? MakeError(failures) : null);
+        ReportOver(error);
         StopListening();
-        if (_cancelled is { } cancelled)
-            _core.SetException(cancelled);
-        else if (_failures is { } failures)
-            _core.SetException(MakeError(failures));
+        if (error is not null)
+            _core.SetException(error);
         else
             _core.SetResult(_results);
     }

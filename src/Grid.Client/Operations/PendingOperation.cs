@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Grid.Client.Pipelines;
+using Grid.Client.Telemetry;
 using Grid.Formats.Operations;
 
 namespace Grid.Client.Operations;
@@ -20,6 +22,7 @@ internal abstract class PendingOperation
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
     private OperationDispatcher? _dispatcher;
+    private long _began;
 
     /// <summary>The keyspace's name.</summary>
     public string Keyspace { get; private set; } = "";
@@ -35,6 +38,9 @@ internal abstract class PendingOperation
 
     /// <summary>What the result is read into or with.</summary>
     public object? State { get; private set; }
+
+    /// <summary>The call's span; null when it is not recorded.</summary>
+    public Activity? Span { get; private set; }
 
     /// <summary>True if the operation changes something, so that it must not be done twice.</summary>
     public bool IsWrite => Kind is OperationKind.Set or OperationKind.Delete or OperationKind.Expire or OperationKind.Increment or OperationKind.Clear;
@@ -53,7 +59,7 @@ internal abstract class PendingOperation
 
     /// <summary>Prepares for a call and listens to its cancellation.</summary>
     public void Begin(
-        OperationDispatcher dispatcher, string keyspace, OperationKind kind, in CallSettings settings, object? state, CancellationToken token)
+        OperationDispatcher dispatcher, string keyspace, OperationKind kind, in CallSettings settings, object? state, CancellationToken token, int count = 1)
     {
         _dispatcher = dispatcher;
         _phase = Pending;
@@ -61,6 +67,8 @@ internal abstract class PendingOperation
         Kind = kind;
         Settings = settings;
         State = state;
+        _began = dispatcher.Meter.Now();
+        Span = GridSpans.StartCall(keyspace, kind, count);
         if (!token.CanBeCanceled)
             return;
         _token = token;
@@ -69,6 +77,17 @@ internal abstract class PendingOperation
 
     /// <summary>Claims the right to end the call; false if somebody else did.</summary>
     protected bool TryClaim() => Interlocked.CompareExchange(ref _phase, Claimed, Pending) == Pending;
+
+    /// <summary>Reports what the call came to, before its caller is told.</summary>
+    protected void ReportOver(Exception? error)
+    {
+        if (_began != 0 || error is not null)
+            _dispatcher!.Meter.OnOver(this, _began, error);
+        if (Span is null)
+            return;
+        GridSpans.Stop(Span, error is null ? null : ClientMeter.ErrorTypeOf(error));
+        Span = null;
+    }
 
     /// <summary>Stops listening to the caller's cancellation; false if it is just being told, so that this object must not be used again.</summary>
     protected bool StopListening()

@@ -77,6 +77,7 @@ internal sealed class SingleOperation<T> : PendingOperation, IValueTaskSource<T>
 
     public override void Signal()
     {
+        ReportOver(_error);
         _reusable = StopListening();
         if (_error is { } error)
             _core.SetException(error);

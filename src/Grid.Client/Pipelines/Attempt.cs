@@ -1,5 +1,8 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Grid.Client.Telemetry;
 using Grid.Formats.Buffers;
+using Grid.Formats.Operations;
 
 namespace Grid.Client.Pipelines;
 
@@ -8,6 +11,8 @@ internal sealed class Attempt(ShardPipeline pipeline)
 {
     private ConfiguredValueTaskAwaitable<PooledBuffer>.ConfiguredValueTaskAwaiter _awaiter;
     private Action? _completed;
+    private int _operations;
+    private bool _isAgain;
 
     /// <summary>What it carries.</summary>
     public Batch Batch { get; private set; } = null!;
@@ -18,17 +23,29 @@ internal sealed class Attempt(ShardPipeline pipeline)
     /// <summary>The reign under which the batch is numbered in this call.</summary>
     public long Epoch { get; private set; }
 
-    /// <summary>Prepares to carry <paramref name="batch"/>.</summary>
-    public void Prepare(Batch batch, long epoch)
+    /// <summary>The call's span; null while it has none.</summary>
+    public Activity? Span { get; private set; }
+
+    /// <summary>Prepares to carry <paramref name="batch"/>, whose blob nobody reads yet.</summary>
+    public void Prepare(Batch batch, int shard, long epoch)
     {
         Batch = batch;
         Epoch = epoch;
+        _operations = batch.Count;
+        _isAgain = batch.Sends > 1 || batch.Repeats;
+        if (batch.IsTraced && GridSpans.StartBatch(shard, batch.Entries.AsSpan(0, batch.Count), batch.Sends) is { } span)
+        {
+            Span = span;
+            RequestHeader.PatchTrace(batch.Request, GridSpans.ToWire(span));
+        }
+
         Request = batch.Request.Retain();
     }
 
     /// <summary>Hands the blob over.</summary>
-    public void Start(IShardTransport transport, int shard)
+    public void Start(IShardTransport transport, ClientMeter meter, int shard)
     {
+        meter.OnSent(_operations, _isAgain);
         try
         {
 #pragma warning disable CA2012 // Consumed once: in End.
@@ -48,8 +65,11 @@ internal sealed class Attempt(ShardPipeline pipeline)
     }
 
     /// <summary>Lets go of everything.</summary>
-    public void Clear()
+    /// <param name="error">The word for what went wrong; null if nothing did.</param>
+    public void Clear(string? error)
     {
+        GridSpans.Stop(Span, error);
+        Span = null;
         Batch = null!;
         Request = null!;
         _awaiter = default;

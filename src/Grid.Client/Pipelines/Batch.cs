@@ -90,6 +90,9 @@ internal sealed class Batch
     /// <summary>Ticks that it spent at the head of the queue.</summary>
     public int TicksWaited { get; set; }
 
+    /// <summary>True when a call of it has a span.</summary>
+    public bool IsTraced { get; private set; }
+
     /// <summary>Makes it an empty batch with a blob of its own.</summary>
     public void Open(int shard, ulong client, in CallSettings settings, int capacity, int abandonedStamp)
     {
@@ -114,6 +117,7 @@ internal sealed class Batch
             FirstOperation = data.Number;
         Entries[Count++] = new BatchEntry(operation, index);
         Bytes += SizeOf(data);
+        IsTraced |= operation.Span is not null;
         EarliestDeadlineMs = Math.Min(EarliestDeadlineMs, operation.DeadlineMs);
         LatestDeadlineMs = Math.Max(LatestDeadlineMs, operation.DeadlineMs);
     }
@@ -202,6 +206,7 @@ internal sealed class Batch
         _writer = new OperationWriter(Request);
         Count = 0;
         Bytes = 0;
+        IsTraced = false;
         EarliestDeadlineMs = long.MaxValue;
         LatestDeadlineMs = 0;
     }

@@ -33,6 +33,16 @@ internal sealed partial class OperationDispatcher
     /// <summary>A call in line, its operations written into a blob of their own.</summary>
     private readonly record struct Waiting(PendingOperation Operation, PooledBuffer Blob, int Count, long Bytes);
 
+    /// <summary>What is booked.</summary>
+    private (int Operations, long Bytes) Outstanding
+    {
+        get
+        {
+            long all = Volatile.Read(ref _outstanding);
+            return ((int)(all >> BytesBits), all & BytesMask);
+        }
+    }
+
     private bool IsIdle => Volatile.Read(ref _outstanding) == 0 && Volatile.Read(ref _operationsWaiting) == 0;
 
     /// <summary>Books operations whatever the bounds: parts of calls that are booked already, and the few that concern whole shards.</summary>

@@ -3,6 +3,7 @@ using Grid.Client.Contracts;
 using Grid.Client.Local;
 using Grid.Client.Operations;
 using Grid.Client.Routing;
+using Grid.Client.Telemetry;
 using Grid.Formats.Operations;
 
 namespace Grid.Client.Pipelines;
@@ -38,8 +39,11 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
         IWorkQueue work,
         Random random,
         Func<OperationDispatcher, PipelineSettings, int, ShardPipeline>? makePipeline = null,
-        ILocalCopies? localCopies = null)
+        ILocalCopies? localCopies = null,
+        ClientMeter? meter = null)
     {
+        Meter = meter ?? ClientMeter.Off;
+        Meter.Observe(() => Outstanding);
         LocalCopies = localCopies;
         Options = options;
         Transport = transport;
@@ -63,6 +67,9 @@ internal sealed partial class OperationDispatcher : IAsyncDisposable
 
     /// <summary>The copies on this silo; null in a client outside of the silos.</summary>
     public ILocalCopies? LocalCopies { get; }
+
+    /// <summary>What it reports.</summary>
+    public ClientMeter Meter { get; }
 
     /// <summary>Where work is done.</summary>
     public IWorkQueue Work { get; }

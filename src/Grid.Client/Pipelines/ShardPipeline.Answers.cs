@@ -1,4 +1,5 @@
 using Grid.Client.Operations;
+using Grid.Client.Telemetry;
 using Grid.Formats.Binary;
 using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
@@ -27,7 +28,7 @@ internal partial class ShardPipeline
         lock (_gate)
         {
             Batch batch = attempt.Batch;
-            bool current = EndAttempt(attempt, answered: true);
+            bool current = EndAttempt(attempt, answered: true, ErrorOf(attempt, reply));
             if (current)
             {
                 string message = "";
@@ -80,7 +81,7 @@ internal partial class ShardPipeline
         {
             Batch batch = attempt.Batch;
             bool applicable = attempt.Epoch != 0 && handedOver;
-            if (EndAttempt(attempt, answered: !handedOver))
+            if (EndAttempt(attempt, answered: !handedOver, "not_answered"))
             {
                 batch.IsUnknown |= applicable;
                 _trouble = new Trouble(null, fault.Message, fault);
@@ -100,7 +101,7 @@ internal partial class ShardPipeline
     }
 
     /// <summary>Books a call as come back; false if its batch waits for nothing under that number any more.</summary>
-    private bool EndAttempt(Attempt attempt, bool answered)
+    private bool EndAttempt(Attempt attempt, bool answered, string? error)
     {
         Batch batch = attempt.Batch;
         bool current = !batch.IsDone && attempt.Epoch == _epoch && batch.Number != 0;
@@ -113,10 +114,14 @@ internal partial class ShardPipeline
             attempt.Request.Release();
         }
 
-        attempt.Clear();
+        attempt.Clear(error);
         _freeAttempts.Push(attempt);
         return current;
     }
+
+    /// <summary>What the span of a call ends with; null where there is none, or nothing went wrong.</summary>
+    private static string? ErrorOf(Attempt attempt, PooledBuffer reply) =>
+        attempt.Span is not null && ReplyHeader.ReadStatus(reply.Span) is not BatchStatus.Ok and var status ? GridAttributes.NameOf(status) : null;
 
     private Batch Answered(Batch batch)
     {

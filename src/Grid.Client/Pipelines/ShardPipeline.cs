@@ -131,7 +131,7 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
                 }
             }
 
-            attempt.Start(_dispatcher.Transport, _shard);
+            attempt.Start(_dispatcher.Transport, _dispatcher.Meter, _shard);
         }
     }
 
@@ -274,7 +274,7 @@ internal partial class ShardPipeline : IThreadPoolWorkItem
         batch.LastSentMs = now;
         if (!_freeAttempts.TryPop(out Attempt? attempt))
             attempt = new(this);
-        attempt.Prepare(batch, _epoch);
+        attempt.Prepare(batch, _shard, _epoch);
         return attempt;
     }
 

@@ -57,6 +57,9 @@ internal static class GridAttributes
     /// <summary>The word for how a batch was received.</summary>
     public static string NameOf(BatchStatus status) => (int)status < BatchStatuses.Length ? BatchStatuses[(int)status] : "other";
 
+    /// <summary>A silo without the number of its incarnation: what stays the same when it restarts.</summary>
+    public static string EndpointOf(string silo) => silo.Split('@')[0];
+
     /// <summary>An attribute.</summary>
     public static KeyValuePair<string, object?> Tag(string name, object? value) => new(name, value);
 }

@@ -176,7 +176,7 @@ public ref struct OperationReader
     /// <param name="operations">The number of operations, from <see cref="RequestHeader.Read"/>.</param>
     public OperationReader(ReadOnlySpan<byte> blob, int operations)
     {
-        _reader = new SpanReader(blob);
+        _reader = new SpanReader(RequestHeader.WithoutTrace(blob));
         _reader.Read(RequestHeader.Length);
         _number = RequestHeader.ReadFirstOperation(blob);
         _count = operations;

@@ -31,6 +31,9 @@ public readonly record struct RequestHeader(
     /// <summary>Bytes of the head, before the names of keyspaces.</summary>
     public const int Length = 64;
 
+    private const byte RepeatsBit = 1;
+    private const byte TracedBit = 2;
+    private const int FlagsOffset = 3;
     private const int CountOffset = 44;
     private const int FirstOffset = 48;
     private const int SettledOffset = 56;
@@ -54,7 +57,7 @@ public readonly record struct RequestHeader(
         head[0] = Version;
         head[1] = (byte)Durability;
         head[2] = Committed ? (byte)1 : (byte)0;
-        head[3] = Repeats ? (byte)1 : (byte)0;
+        head[FlagsOffset] = Repeats ? RepeatsBit : (byte)0;
         BinaryPrimitives.WriteInt32LittleEndian(head[4..], Shard);
         BinaryPrimitives.WriteUInt64LittleEndian(head[8..], Client);
         BinaryPrimitives.WriteInt64LittleEndian(head[16..], Number);
@@ -91,9 +94,31 @@ public readonly record struct RequestHeader(
     public static void PatchSession(PooledBuffer buffer, long settledBelow, bool repeats)
     {
         Span<byte> head = buffer.WritableSpan;
-        head[3] = repeats ? (byte)1 : (byte)0;
+        head[FlagsOffset] = (byte)((head[FlagsOffset] & ~RepeatsBit) | (repeats ? RepeatsBit : 0));
         BinaryPrimitives.WriteInt64LittleEndian(head[SettledOffset..], settledBelow);
     }
+
+    /// <summary>Puts the span of whoever sends it behind the operations of a finished blob, or in the place of the one that is there.</summary>
+    public static void PatchTrace(PooledBuffer buffer, TraceContext trace)
+    {
+        if (!IsTraced(buffer.Span))
+        {
+            buffer.WritableSpan[FlagsOffset] |= TracedBit;
+            _ = buffer.GetSpan(TraceContext.Length);
+            buffer.Advance(TraceContext.Length);
+        }
+
+        trace.Write(buffer.WritableSpan[^TraceContext.Length..]);
+    }
+
+    /// <summary>True if a blob carries the span of whoever sent it.</summary>
+    public static bool IsTraced(ReadOnlySpan<byte> blob) => blob.Length >= Length + TraceContext.Length && (blob[FlagsOffset] & TracedBit) != 0;
+
+    /// <summary>The span of whoever sent a blob; only of one that <see cref="IsTraced"/>.</summary>
+    public static TraceContext ReadTrace(ReadOnlySpan<byte> blob) => TraceContext.Read(blob[^TraceContext.Length..]);
+
+    /// <summary>A blob without the span behind its operations.</summary>
+    internal static ReadOnlySpan<byte> WithoutTrace(ReadOnlySpan<byte> blob) => IsTraced(blob) ? blob[..^TraceContext.Length] : blob;
 
     /// <summary>Reads the shard that a blob is for, and nothing else of it; false if it is too short.</summary>
     public static bool TryReadShard(ReadOnlySpan<byte> blob, out int shard)
@@ -125,11 +150,11 @@ public readonly record struct RequestHeader(
         {
             FirstOperation = ReadFirstOperation(blob),
             SettledBelow = BinaryPrimitives.ReadInt64LittleEndian(blob[SettledOffset..]),
-            Repeats = blob[3] == 1,
+            Repeats = (blob[FlagsOffset] & RepeatsBit) != 0,
         };
         operations = BinaryPrimitives.ReadInt32LittleEndian(blob[CountOffset..]);
-        if (header.Durability > WriteDurability.Primary || blob[2] > 1 || blob[3] > 1)
-            throw new MalformedException("A request with a durability, read mode or mark of repetition that is not known.");
+        if (header.Durability > WriteDurability.Primary || blob[2] > 1 || blob[FlagsOffset] > (RepeatsBit | TracedBit))
+            throw new MalformedException("A request with a durability, read mode or flags that are not known.");
         if (header.Shard < 0 || header.Number < 0 || header.Epoch < 0 || header.TimeoutMs < 1)
             throw new MalformedException("A request with a negative shard, number or epoch, or without time left.");
         if (operations < 0 || operations > blob.Length)

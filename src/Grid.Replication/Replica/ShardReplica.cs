@@ -94,7 +94,7 @@ public sealed partial class ShardReplica : IDisposable
     public long AttachNumber => _attach;
 
     /// <summary>The reign that the newest attach brought the replica into; 0 before its first item.</summary>
-    internal long EpochFollowed => _epoch;
+    public long EpochFollowed => _epoch;
 
     /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
     public bool IsFaulted => _corruptInRow >= CorruptInRowMax;

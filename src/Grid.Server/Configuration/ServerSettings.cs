@@ -1,5 +1,6 @@
 using System.Net;
 using Grid.Server.Stores;
+using Grid.Server.Telemetry;
 using Grid.Silo;
 
 namespace Grid.Server.Configuration;
@@ -97,6 +98,8 @@ internal sealed class ServerSettings
 
     public required ClusteringSettings Clustering { get; init; }
 
+    public required TelemetrySettings Telemetry { get; init; }
+
     public required AdminSettings Admin { get; init; }
 
     public required IPAddress Address { get; init; }
@@ -142,6 +145,7 @@ internal sealed class ServerSettings
         SiloSettings silo = reader.Read(SiloSettings.Section, new SiloSettings());
         ClusteringSettings clustering = reader.Read(ClusteringSettings.Section, new ClusteringSettings());
         AdminSettings admin = reader.Read(AdminSettings.Section, new AdminSettings());
+        TelemetrySettings telemetry = reader.Read(TelemetrySettings.Section, new TelemetrySettings());
         GridOptions grid = reader.Read(GridConstants.ConfigurationSection, new GridOptions());
         foreach (string section in SettingsCatalog.ForeignSections)
             reader.Know(section);
@@ -163,6 +167,8 @@ internal sealed class ServerSettings
         }
 
         CheckConnection(errors, clustering);
+        if (telemetry.OtlpEndpoint.Length > 0 && !(Uri.TryCreate(telemetry.OtlpEndpoint, UriKind.Absolute, out Uri? collector) && collector.Scheme is "http" or "https"))
+            errors.Add($"Telemetry:OtlpEndpoint is '{telemetry.OtlpEndpoint}'; the URL of a collector is expected, for instance http://127.0.0.1:4317.");
         if (admin.Token.Length is > 0 and < AdminSettings.TokenLengthMin)
             errors.Add($"Admin:Token has {admin.Token.Length} characters; at least {AdminSettings.TokenLengthMin} are needed, since it is all that guards the admin page's actions. Make one with 'openssl rand -hex 24'.");
         if (silo.StopGraceSeconds > 0 && StopTime(grid).TotalSeconds > silo.StopGraceSeconds)
@@ -173,6 +179,7 @@ internal sealed class ServerSettings
         {
             Silo = silo,
             Clustering = clustering,
+            Telemetry = telemetry,
             Admin = admin,
             Grid = grid,
             Address = address!,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using Grid.Server.Telemetry;
 using Grid.Silo;
 
 namespace Grid.Server.Configuration;
@@ -15,6 +16,7 @@ internal static class SettingsCatalog
         SettingsSection.Of(SiloSettings.Section, new SiloSettings(), "Who the silo is, where it listens and where it stands. Read when the silo starts."),
         SettingsSection.Of(ClusteringSettings.Section, new ClusteringSettings(), "How silos find each other, and what keeps the shard records. Read when the silo starts."),
         SettingsSection.Of(GridConstants.ConfigurationSection, new GridOptions(), "Shards, copies, replication, rebalance. What is not marked \"start\" holds for a running silo a second after the file was changed."),
+        SettingsSection.Of(TelemetrySettings.Section, new TelemetrySettings(), "Where metrics, traces and logs go. The standard variables of OpenTelemetry (OTEL_*) go before it. Read when the silo starts."),
         SettingsSection.Of(AdminSettings.Section, new AdminSettings(), "The admin page, which a silo serves at Silo:HttpPort. Read when the silo starts."),
     ];
 

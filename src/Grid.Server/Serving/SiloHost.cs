@@ -1,6 +1,6 @@
-using System.Reflection;
 using Grid.Server.Configuration;
 using Grid.Server.Stores;
+using Grid.Server.Telemetry;
 using Grid.Server.Web;
 using Grid.Silo;
 using Microsoft.Extensions.Configuration;
@@ -8,7 +8,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
-using OpenTelemetry.Resources;
 using Orleans.Configuration;
 using StackExchange.Redis;
 
@@ -24,7 +23,7 @@ internal static class SiloHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.StopTimeMax);
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
         AddLogging(builder);
-        AddTelemetry(builder, settings);
+        SiloTelemetry.Add(builder, settings);
 
         // Before the silo, so that it is up before that joins and until after it has left.
         builder.Services.AddHostedService<WebHost>();
@@ -93,13 +92,4 @@ internal static class SiloHost
             console.ColorBehavior = Console.IsOutputRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
         });
     }
-
-    /// <summary>Names the process and the meters worth collecting; nothing is collected before an exporter is added.</summary>
-    private static void AddTelemetry(HostApplicationBuilder builder, ServerSettings settings) => builder.Services.AddOpenTelemetry()
-        .ConfigureResource(resource => resource.AddService(
-            "grid",
-            serviceNamespace: settings.Silo.ClusterId,
-            serviceVersion: Assembly.GetExecutingAssembly().GetName().Version?.ToString(3),
-            serviceInstanceId: settings.Name))
-        .WithMetrics(static metrics => metrics.AddMeter("Grid", "Microsoft.Orleans", "System.Runtime"));
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using Grid.Server.Configuration;
 using Grid.Server.Health;
+using Grid.Server.Telemetry;
 using Grid.Silo;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -40,6 +41,7 @@ internal sealed partial class WebHost(ServerSettings settings, IServiceProvider 
         _web = builder.Build();
         _web.UseRouting();
         HealthPages.Map(_web, services.GetRequiredService<GridHealth>());
+        MetricsEndpoint.Map(_web, settings.Telemetry, services);
         await _web.StartAsync(cancellationToken);
         LogUp(settings.HttpAddress, settings.Silo.HttpPort);
     }

@@ -3,6 +3,7 @@ using Grid.Client.Pipelines;
 using Grid.Formats.Buffers;
 using Grid.Formats.Operations;
 using Grid.Silo.Grains;
+using Grid.Silo.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Grid.Silo.Fronts;
@@ -28,8 +29,14 @@ internal sealed partial class SiloFront(LocalShards shards, FrontCalls calls, IL
             (int place, PooledBuffer blob) = bundle[i];
             ReplyToken token = call.At(place);
             if (!RequestHeader.TryReadShard(blob.Span, out int shard))
+            {
                 new ShardWork(token, blob, default).Refuse(BatchStatus.Malformed, "A blob in a bundle is too short to be a batch.");
-            else if (shards.Find(shard) is { } inbox)
+                continue;
+            }
+
+            ShardInbox? inbox = shards.Find(shard);
+            token.Trace = BatchTrace.AtFront(blob, shard, isHere: inbox is not null);
+            if (inbox is not null)
                 inbox.Post(new ShardWork(token, blob, default));
             else
                 _ = PassOnAsync(token, shard, blob, elsewhere);

@@ -69,8 +69,12 @@ internal sealed record AttachCall
     [Id(10)] public Guid Lineage { get; init; }
     [Id(11)] public long EpochSeen { get; init; }
 
-    public static AttachCall From(AttachRequest request) => new()
+    /// <summary>The replica's span, as a traceparent of W3C Trace Context; null when it is not recorded.</summary>
+    [Id(12)] public string? TraceParent { get; init; }
+
+    public static AttachCall From(AttachRequest request, string? traceParent) => new()
     {
+        TraceParent = traceParent,
         Shard = request.Shard,
         Silo = request.Copy.Silo,
         CopyId = request.Copy.CopyId,

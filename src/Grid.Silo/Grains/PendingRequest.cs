@@ -14,6 +14,9 @@ internal abstract class ReplyToken
     /// <summary>What the request's operations came to. One thread at a time.</summary>
     public ref BatchTally Tally => ref _tally;
 
+    /// <summary>The request's spans; null when it is not traced.</summary>
+    public BatchTrace? Trace { get; set; }
+
     /// <summary>Lets the reply go to the caller, whose it is from now on. Nothing of the caller's runs right here.</summary>
     /// <param name="reply">The reply.</param>
     /// <param name="meter">Counts what the request has done; null where its primary is elsewhere.</param>
@@ -27,6 +30,7 @@ internal abstract class ReplyToken
         }
 
         meter?.Count(_tally, ReplyHeader.ReadStatus(reply.Span), shard);
+        Trace?.End(ReplyHeader.ReadStatus(reply.Span));
         Answer(reply.HandOver());
     }
 

@@ -21,7 +21,8 @@ internal sealed partial class ReplicaGrain
     void IReplicaOutput.Report(ReplicaEvent what, string details)
     {
         instruments.Count(what);
-        LogEvent(_shard, what, details);
+        _sync?.On(what);
+        LogEvent(_shard, _replica?.EpochFollowed ?? 0, what, details);
     }
 
     private async Task AttachAsync(AttachRequest request)
@@ -29,7 +30,7 @@ internal sealed partial class ReplicaGrain
         AttachAnswer? answer;
         try
         {
-            answer = await _primary!.AttachAsync(AttachCall.From(request)).AsTask()
+            answer = await _primary!.AttachAsync(AttachCall.From(request, _sync?.TraceParent)).AsTask()
                 .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
         }
         catch (Exception failure)
@@ -41,8 +42,8 @@ internal sealed partial class ReplicaGrain
         Run((replica, now) => replica.OnAttachAnswered(request.Attach, answer, now));
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: replica: {What}: {Details}")]
-    private partial void LogEvent(int shard, ReplicaEvent what, string details);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: epoch {Epoch}: replica: {What}: {Details}")]
+    private partial void LogEvent(int shard, long epoch, ReplicaEvent what, string details);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the primary could not be reached; the replica attaches again")]
     private partial void LogAttachFailed(Exception failure, int shard);

@@ -33,6 +33,7 @@ internal sealed partial class ReplicaGrain(
     CopyHost host,
     AcknowledgementSender acknowledgements,
     ReplicationInstruments instruments,
+    SyncInstruments syncs,
     GridSettings settings,
     BackgroundThreads background,
     PagePool pages,
@@ -48,6 +49,7 @@ internal sealed partial class ReplicaGrain(
     private IShardReplicationGrain? _primary;
     private Acknowledgement? _acknowledgement;
     private TaskCompletionSource? _saturated;
+    private ReplicaSync? _sync;
     private bool _dismissed;
 
     /// <inheritdoc/>
@@ -56,6 +58,7 @@ internal sealed partial class ReplicaGrain(
         _shard = SiloBoundKey.ShardOf(this.GetPrimaryKeyString());
         _primary = GrainFactory.GetGrain<IShardReplicationGrain>(_shard);
         _turns = TaskScheduler.Current;
+        _sync = new ReplicaSync(_shard, host.Silo, syncs);
         settings.Changed += OnSettingsChanged;
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
 
@@ -195,6 +198,7 @@ internal sealed partial class ReplicaGrain(
             });
         }
 
+        _sync?.Drop();
         _replica = null;
         _hosted = null;
         _dismissed = false;

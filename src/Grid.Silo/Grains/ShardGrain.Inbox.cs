@@ -49,7 +49,7 @@ internal sealed partial class ShardGrain
             return;
         }
 
-        Run(static (primary, all, now) => Do(primary, all, now), _work, flush: true);
+        Run(static (primary, grain, now) => grain.Do(primary, grain._work, now), this, flush: true);
         bool defect = _primary is null;
         foreach (ShardWork work in _work)
         {
@@ -63,7 +63,7 @@ internal sealed partial class ShardGrain
         _work.Clear();
     }
 
-    private static void Do(ShardPrimary primary, List<ShardWork> all, Instant now)
+    private void Do(ShardPrimary primary, List<ShardWork> all, Instant now)
     {
         foreach (ShardWork work in all)
         {
@@ -75,9 +75,9 @@ internal sealed partial class ShardGrain
         foreach (ShardWork work in all)
         {
             if (work.Token is not null)
-                primary.Execute(work.Token, work.Request!, now);
+                Execute(primary, work.Token, work.Request!, now);
             else
-                primary.OnAcknowledged(work.Acknowledgement.ToAcknowledgement(), now);
+                TakeAcknowledgement(primary, work.Acknowledgement, now);
         }
     }
 }

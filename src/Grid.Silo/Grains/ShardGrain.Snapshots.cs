@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Grid.Client.Telemetry;
 using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
 using Grid.Silo.Placement;
@@ -20,6 +21,7 @@ internal sealed partial class ShardGrain
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan)
     {
         instruments.CountRound(plan);
+        Activity? span = _syncTraces.OnSnapshot(plan);
         _job = new SnapshotJob(plan, new SnapshotJobSetting
         {
             Shard = _shard,
@@ -38,7 +40,7 @@ internal sealed partial class ShardGrain
                 return true;
             },
         });
-        _ = plan.Transport == SyncTransport.Disk ? SaveSnapshotAsync(_job) : SendSnapshotAsync(_job);
+        _ = plan.Transport == SyncTransport.Disk ? SaveSnapshotAsync(_job, span) : SendSnapshotAsync(_job, span);
     }
 
     void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => _ = SendSavedAsync(_job!, saved, member);
@@ -67,9 +69,9 @@ internal sealed partial class ShardGrain
     private Task WhenHeldAtMost(SnapshotMember member, long bytes) => streamControl.WhenHeldAtMostAsync(
         StreamId.Create(member.DualChannel ? GridConstants.SnapshotStreams : GridConstants.CommandStreams, SiloBoundKey.ForReplica(_shard, member.Silo)), bytes);
 
-    private async Task SendSnapshotAsync(SnapshotJob job)
+    private async Task SendSnapshotAsync(SnapshotJob job, Activity? span)
     {
-        SnapshotOutcome? outcome = await CarryOutAsync(job, job.SendAsync);
+        SnapshotOutcome? outcome = await CarryOutAsync(job, span, job.SendAsync);
         await OnTurn(job.EndScan);
         if (outcome is null)
             FailMembers(job.Plan, "the snapshot was not sent to its end");
@@ -81,9 +83,9 @@ internal sealed partial class ShardGrain
         job.Dispose();
     }
 
-    private async Task SaveSnapshotAsync(SnapshotJob job)
+    private async Task SaveSnapshotAsync(SnapshotJob job, Activity? span)
     {
-        SnapshotOutcome? outcome = await CarryOutAsync(job, job.SaveAsync);
+        SnapshotOutcome? outcome = await CarryOutAsync(job, span, job.SaveAsync);
         await OnTurn(job.EndScan);
         if (outcome is { } saved)
         {
@@ -111,7 +113,7 @@ internal sealed partial class ShardGrain
     }
 
     /// <summary>What the job came to; null when it was cancelled or failed.</summary>
-    private async Task<SnapshotOutcome?> CarryOutAsync(SnapshotJob job, Func<Task<SnapshotOutcome>> work)
+    private async Task<SnapshotOutcome?> CarryOutAsync(SnapshotJob job, Activity? span, Func<Task<SnapshotOutcome>> work)
     {
         long began = Stopwatch.GetTimestamp();
         string ended = "failed";
@@ -120,6 +122,9 @@ internal sealed partial class ShardGrain
             SnapshotOutcome outcome = await syncs.Threads.RunAsync(work)
                 .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
             LogSnapshotTaken(_shard, _primary?.Epoch ?? 0, job.Plan.SnapshotId, outcome.Entries, outcome.RawBytes, outcome.WireBytes, outcome.MembersServed);
+            span?.SetTag("grid.sync.entries", outcome.Entries);
+            span?.SetTag("grid.sync.raw.size", outcome.RawBytes);
+            span?.SetTag("grid.sync.wire.size", outcome.WireBytes);
             ended = "completed";
             return outcome;
         }
@@ -135,6 +140,7 @@ internal sealed partial class ShardGrain
         finally
         {
             syncs.Instruments.OnEnded(job.Plan.Announcement.Compressed, ended, began);
+            GridSpans.Stop(span, ended == "completed" ? null : ended);
         }
 
         return null;

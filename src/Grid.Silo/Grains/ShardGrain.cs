@@ -65,6 +65,7 @@ internal sealed partial class ShardGrain(
         if (shard < 0 || shard >= settings.Current.ShardCount)
             throw new InvalidOperationException($"There is no shard {shard}: the cluster has the shards 0 to {settings.Current.ShardCount - 1}.");
         _shard = (int)shard;
+        _syncTraces = new SyncTraces(_shard);
         _turns = TaskScheduler.Current;
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
         this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
@@ -93,7 +94,7 @@ internal sealed partial class ShardGrain(
         if (_primary is null)
             return ExecuteOnceReigningAsync(request);
         PendingRequest pending = new(elsewhere: false);
-        Run(static (primary, call, now) => primary.Execute(call.Pending, call.Request, now), (Pending: pending, Request: request), flush: true);
+        Run(static (primary, call, now) => call.Grain.Execute(primary, call.Pending, call.Request, now), (Grain: this, Pending: pending, Request: request), flush: true);
         request.ReleaseReceived();
         return pending.Task;
     }
@@ -104,6 +105,7 @@ internal sealed partial class ShardGrain(
         if (await WaitForReignAsync() is not null)
             return AttachAnswer.NotPrimary;
         AttachAnswer answer = AttachAnswer.NotPrimary;
+        _syncTraces.OnAttach(call.Silo, call.TraceParent);
         Run((primary, request, now) => answer = primary.OnAttach(request, now), call.ToRequest());
         return answer;
     }
@@ -111,7 +113,7 @@ internal sealed partial class ShardGrain(
     /// <inheritdoc/>
     public Task AcknowledgeAsync(AcknowledgeCall call)
     {
-        Run(static (primary, acknowledgement, now) => primary.OnAcknowledged(acknowledgement, now), call.ToAcknowledgement());
+        Run(static (primary, told, now) => told.Grain.TakeAcknowledgement(primary, told.Call, now), (Grain: this, Call: call));
         return Task.CompletedTask;
     }
 

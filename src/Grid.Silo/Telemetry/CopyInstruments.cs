@@ -54,6 +54,7 @@ internal sealed class CopyInstruments : ILifecycleParticipant<ISiloLifecycle>
         _meter.CreateObservableGauge("grid.silo.ready", () => _health.Obstacles().Count == 0 ? 1 : 0, "1", "1 while the silo takes part in the cluster's work, otherwise 0.");
         _meter.CreateObservableUpDownCounter("grid.silo.shards.unserved", () => _keeper.Problems.Count, "{shard}", "Shards that this silo looks after and that nobody serves.");
         _meter.CreateObservableUpDownCounter("grid.silo.memory.usage", () => _pages.SlabBytesHeld, "By", "Memory of the silo's page pool: entries, logs not included.");
+        _meter.CreateObservableUpDownCounter("grid.silo.memory.limit", static () => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, "By", "Memory that the process may have: its container's limit, or the machine's.");
     }
 
     private void CreateOfCopies()
@@ -137,7 +138,7 @@ internal sealed class CopyInstruments : ILifecycleParticipant<ISiloLifecycle>
 
     private static KeyValuePair<string, object?> State(CopyLook look) => Tag(GridAttributes.CopyState, Word(look.State.ToString()));
 
-    private static KeyValuePair<string, object?> To(LinkView link) => Tag(GridAttributes.Silo, link.Silo);
+    private static KeyValuePair<string, object?> To(LinkView link) => Tag(GridAttributes.Silo, GridAttributes.EndpointOf(link.Silo));
 
     private static KeyValuePair<string, object?> Tag(string name, object value) => GridAttributes.Tag(name, value);
 

@@ -17,5 +17,20 @@ internal static class InstrumentServices
         services.AddSingleton<FrontInstruments>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<CopyInstruments>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<FrontInstruments>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SeriesBegin>();
+    }
+
+    /// <summary>Begins, when the silo starts and whoever collects is there, what is not told of before it happens.</summary>
+    private sealed class SeriesBegin(ReplicationInstruments replication, TakeoverInstruments takeovers) : ILifecycleParticipant<ISiloLifecycle>
+    {
+        public void Participate(ISiloLifecycle observer) => observer.Subscribe(
+            nameof(SeriesBegin),
+            ServiceLifecycleStage.RuntimeInitialize,
+            _ =>
+            {
+                replication.Begin();
+                takeovers.Begin();
+                return Task.CompletedTask;
+            });
     }
 }

@@ -18,6 +18,9 @@ public sealed class OperationMeter
 {
     private const int Stripes = 8;
 
+    private static readonly OperationKind[] AllKinds = Enum.GetValues<OperationKind>();
+    private static readonly OperationStatus[] AllStatuses = Enum.GetValues<OperationStatus>();
+
     private readonly ConcurrentDictionary<string, OperationTally> _tallies = new(StringComparer.Ordinal);
     private readonly OperationTally _others = new(GridTelemetry.OtherKeyspaces);
     private readonly long[] _durations = new long[Stripes * DurationCounts.Buckets];
@@ -103,14 +106,13 @@ public sealed class OperationMeter
     {
         foreach (OperationTally tally in All())
         {
-            foreach (OperationKind kind in Enum.GetValues<OperationKind>())
+            foreach (OperationKind kind in AllKinds)
             {
-                foreach (OperationStatus status in Enum.GetValues<OperationStatus>())
-                {
-                    long count = tally.Of(kind, status);
-                    if (count > 0)
-                        yield return new Measurement<long>(count, Tags(tally, kind, status));
-                }
+                // Outcomes that there were none of are told as well: of a series that begins at 1 nobody sees that it grew.
+                if (!AllStatuses.Any(status => tally.Of(kind, status) > 0))
+                    continue;
+                foreach (OperationStatus status in AllStatuses)
+                    yield return new Measurement<long>(tally.Of(kind, status), Tags(tally, kind, status));
             }
         }
     }

@@ -47,6 +47,23 @@ internal sealed class ReplicationInstruments
         _reigns = meter.CreateCounter<long>("grid.replication.reigns", "{reign}", "Reigns begun over a shard.");
     }
 
+    /// <summary>Begins the series of what may go wrong at 0: of one that begins at 1 nobody sees that it grew.</summary>
+    public void Begin()
+    {
+        foreach (string kind in new[] { "full", "partial" })
+        {
+            foreach (string outcome in new[] { "completed", "failed", "dropped" })
+                _syncs.Add(0, Tag(GridAttributes.SyncKind, kind), Tag(GridAttributes.SyncOutcome, outcome));
+        }
+
+        foreach (string error in new[] { "gap", "checksum", "corrupt", "truncated", "incompatible", "stalled" })
+            _errors.Add(0, Tag(GridAttributes.ErrorType, error));
+        foreach (LinkEndReason reason in Enum.GetValues<LinkEndReason>())
+            _linksEnded.Add(0, Tag(GridAttributes.ErrorType, NameOf(reason)));
+        foreach (Counter<long> counter in new[] { _attaches, _tailCuts, _refused, _overruns, _laggards, _givenUp, _joined, _faulted, _inSyncChanges, _reigns })
+            counter.Add(0);
+    }
+
     /// <summary>Something happened at a replica.</summary>
     public void Count(ReplicaEvent what)
     {
@@ -110,7 +127,16 @@ internal sealed class ReplicationInstruments
     }
 
     /// <summary>A primary ended a link.</summary>
-    public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(GridAttributes.ErrorType, reason switch
+    public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(GridAttributes.ErrorType, NameOf(reason)));
+
+    /// <summary>A primary begins a snapshot for a cohort.</summary>
+    public void CountRound(SnapshotPlan plan)
+    {
+        _rounds.Add(1, Tag(GridAttributes.Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(GridAttributes.CodecReason, NameOf(plan.Reason)));
+        _cohort.Record(plan.Members.Count);
+    }
+
+    private static string NameOf(LinkEndReason reason) => reason switch
     {
         LinkEndReason.Reattached => "reattached",
         LinkEndReason.Silent => "silent",
@@ -122,19 +148,15 @@ internal sealed class ReplicationInstruments
         LinkEndReason.SettingsChanged => "settings_changed",
         LinkEndReason.Misbehaved => "misbehaved",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "A reason without a name."),
-    }));
+    };
 
-    /// <summary>A primary begins a snapshot for a cohort.</summary>
-    public void CountRound(SnapshotPlan plan)
+    /// <summary>The word for why a snapshot travels as it does.</summary>
+    public static string NameOf(CodecReason reason) => reason switch
     {
-        _rounds.Add(1, Tag(GridAttributes.Codec, plan.Announcement.Compressed ? "lz4" : "none"), Tag(GridAttributes.CodecReason, plan.Reason switch
-        {
-            CodecReason.EveryMemberDecodes => "every_member_decodes",
-            CodecReason.CompressionOff => "compression_off",
-            _ => "member_cannot_decode",
-        }));
-        _cohort.Record(plan.Members.Count);
-    }
+        CodecReason.EveryMemberDecodes => "every_member_decodes",
+        CodecReason.CompressionOff => "compression_off",
+        _ => "member_cannot_decode",
+    };
 
     private void Sync(string kind, string outcome) => _syncs.Add(1, Tag(GridAttributes.SyncKind, kind), Tag(GridAttributes.SyncOutcome, outcome));
 

@@ -21,7 +21,11 @@ internal sealed class Counters : IMeterFactory
                 listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-            _values.AddOrUpdate(Key(instrument.Name, tags), value, (_, before) => before + value));
+        {
+            // Series begin at 0 before anything has happened.
+            if (value != 0)
+                _values.AddOrUpdate(Key(instrument.Name, tags), value, (_, before) => before + value);
+        });
         _listener.Start();
     }
 

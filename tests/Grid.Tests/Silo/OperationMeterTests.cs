@@ -62,7 +62,7 @@ public sealed class OperationMeterTests : IDisposable
             if (instrument.Name == "grid.operations" && instrument.Meter.Scope == _services.GetRequiredService<IMeterFactory>())
                 l.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => seen[(string)tags[1].Value!] = value);
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => seen[(string)tags[1].Value!] = seen.GetValueOrDefault((string)tags[1].Value!) + value);
         listener.Start();
         listener.RecordObservableInstruments();
         Assert.Equal(GridTelemetry.KeyspacesNamedMax + 1, seen.Count);
@@ -103,7 +103,9 @@ public sealed class OperationMeterTests : IDisposable
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 1000; i++)
             Measure();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        // The runtime itself may allocate a little, once; an object for each batch would be 24,000 bytes and more.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 8000);
 
         void Measure()
         {

@@ -62,6 +62,15 @@ public sealed partial class TidyTests
         Assert.Empty(left);
     }
 
+    [Fact]
+    public void Every_log_line_has_its_fields_by_a_generated_method()
+    {
+        string[] found = [.. Sources().Where(file => Shown(file).StartsWith("src/", StringComparison.Ordinal))
+            .SelectMany(file => File.ReadLines(file).Select((text, i) => (text, where: $"{Shown(file)}:{i + 1}")))
+            .Where(line => LogCall().IsMatch(line.text)).Select(line => line.where)];
+        Assert.Empty(found);
+    }
+
     [Theory]
     [MemberData(nameof(Projects))]
     public void Each_layer_refers_only_to_those_that_it_may(string project)
@@ -98,6 +107,9 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"\bDateTime(Offset)?\.(Utc)?Now\b|\bStopwatch\b|\bTask\.(Delay|Run)\b|\bRandom\.Shared\b|\bnew Random\b|\bThread\.(Sleep|Start)\b|\bnew Thread\b|\bThreadPool\b|\bEnvironment\.TickCount(64)?\b|\bGuid\.NewGuid\b")]
     private static partial Regex Impure();
+
+    [GeneratedRegex(@"\.(Log(Trace|Debug|Information|Warning|Error|Critical)|Log)\((LogLevel|exception|\$?"")")]
+    private static partial Regex LogCall();
 
     [GeneratedRegex(@"\b(TODO|FIXME|HACK|XXX)\b")]
     private static partial Regex Postponed();
