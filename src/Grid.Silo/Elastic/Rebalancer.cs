@@ -106,7 +106,9 @@ internal sealed partial class Rebalancer(
         if (await PresentAsync(view) is not { } present)
             return true;
         GridOptions options = settings.Current;
-        bool isQuiet = nowMs - _changedAtMs >= options.RebalanceDelayMs;
+
+        // While a silo leaves, every move beside those that it needs makes writes wait longer: the machines are busy, and so is the directory of grains.
+        bool isQuiet = nowMs - _changedAtMs >= options.RebalanceDelayMs && !book.Active.Any(static silo => silo.Leaving);
         LayoutSilo[] layout = [.. book.Active.Select(facts => facts.ToLayout())];
         IReadOnlyList<(ShardPresent Shard, ShardStep Step)> steps = _plan.Next(present, options.Replicas, layout, options.Rebalance && isQuiet, options.MovesMax, nowMs);
         string state = _plan.Left > 0 ? "Moving" : !options.Rebalance ? "Paused" : isQuiet ? "Settled" : "Waiting";
