@@ -18,9 +18,11 @@ internal sealed class TelemetrySettings
     public const string Section = "Telemetry";
 
     /// <summary>URL of a collector that metrics, traces and logs are sent to by OTLP; empty for none.</summary>
+    [Setting]
     public string OtlpEndpoint { get; set; } = "";
 
     /// <summary>How they travel.</summary>
+    [Setting]
     public OtlpProtocol OtlpProtocol { get; set; } = OtlpProtocol.Grpc;
 
     /// <summary>Headers that go with them, <c>NAME=VALUE</c> behind commas: mostly a key.</summary>
@@ -28,5 +30,6 @@ internal sealed class TelemetrySettings
     public string OtlpHeaders { get; set; } = "";
 
     /// <summary>Whether <c>/metrics</c> on the silo's HTTP listener is served for Prometheus.</summary>
+    [Setting]
     public bool Prometheus { get; set; } = true;
 }

@@ -56,6 +56,10 @@ public sealed class ManifestStartTests
             await ManifestSilo.UntilAsync(pods.UrlOf(built.Container.LivenessProbe, ordinal), HttpStatusCode.OK, pod);
         }
 
+        // What the pod's annotations tell Prometheus is there.
+        string scrape = $"http://{ManifestSilo.Address(0)}:{built.Pod.Metadata.Annotations["prometheus.io/port"]}{built.Pod.Metadata.Annotations["prometheus.io/path"]}";
+        await ManifestSilo.UntilAsync(scrape, HttpStatusCode.OK, first);
+
         await using ClusterConnection cluster = await ClusterConnection.OpenAsync(Plan($"127.0.0.1:{redis.Port}"), TestContext.Current.CancellationToken);
         ClusterStatus status = await WholeAsync(cluster, built.Number("Grid", "Replicas") + 1);
         Assert.Equal(["", "zone-b"], status.Silos.OrderBy(silo => silo.Name).Select(silo => silo.Zone));

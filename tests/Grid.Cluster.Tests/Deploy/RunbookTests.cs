@@ -14,7 +14,6 @@ public sealed partial class RunbookTests
     public void Each_alert_has_a_place_on_the_page_that_its_link_leads_to()
     {
         string rules = Path.Combine(Deploy, "observability", "rules", "grid.alerts.yml");
-        Assert.SkipUnless(File.Exists(rules), "There are no rules in this tree.");
         string text = File.ReadAllText(rules);
         string[] alerts = [.. Alert().Matches(text).Select(match => match.Groups[1].Value)];
         string[] links = [.. Link().Matches(text).Select(match => match.Groups[1].Value)];
