@@ -162,6 +162,9 @@ public static class GridSiloExtensions
             membership.NumVotesForDeathDeclaration = VotesForDeath;
             membership.NumProbedSilos = VotesForDeath * 2;
 
+            // A probe through another silo would count as a vote of that silo too, who may itself be dead by then, or on the same side of a cut.
+            membership.EnableIndirectProbes = false;
+
             // Whose sign of life in the table is older than three times this has no vote on who is dead: when most silos die at once, the others
             // would wait for their votes.
             membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);

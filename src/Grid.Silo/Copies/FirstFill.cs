@@ -7,7 +7,7 @@ namespace Grid.Silo.Copies;
 /// Whether the copies that a silo is given when it joins serve: until then whoever restarts silos one by one must wait before the next. Once that has been so
 /// it stays so: a later full sync of one copy says nothing about the silo.
 /// </summary>
-/// <remarks>Thread-safe. Looked at whenever somebody asks.</remarks>
+/// <remarks>Thread-safe. Looked at every second (<see cref="Services.SiloPulse"/>), and whenever somebody asks.</remarks>
 internal sealed class FirstFill(CopyHost host, TimeProvider time)
 {
     /// <summary>How long all copies must have served: primaries give a new silo its copies within less.</summary>

@@ -8,7 +8,7 @@ namespace Grid.Silo.Services;
 /// thread pool, and nowhere else. A silo that hangs answers nobody, itself included.
 /// </summary>
 /// <remarks>Thread-safe. One call is under way at a time.</remarks>
-internal sealed class SiloPulse(IGridSiloServiceClient silos, CopyHost host, TimeProvider time, ILogger<SiloPulse> logger) : SiloLoop
+internal sealed class SiloPulse(IGridSiloServiceClient silos, CopyHost host, FirstFill fill, TimeProvider time, ILogger<SiloPulse> logger) : SiloLoop
 {
     /// <summary>A silo without a beat for so long hangs; a collection or a starved machine ends sooner.</summary>
     public static readonly TimeSpan StallMax = TimeSpan.FromSeconds(30);
@@ -40,6 +40,9 @@ internal sealed class SiloPulse(IGridSiloServiceClient silos, CopyHost host, Tim
             {
                 await own.GetFactsAsync().AsTask().WaitAsync(AnswerTime, time, stopping);
                 Beat();
+
+                // Looked at while nobody asks, so that who asks late need not wait until it has been calm from then on.
+                fill.Obstacle();
             }
             catch (Exception failure) when (failure is TimeoutException or OrleansException)
             {

@@ -55,6 +55,7 @@ public sealed class RebalanceTests
         await UntilEvenAsync(cluster, cluster.Silos, copies: 8, primaries: 4);
         InProcessSiloHandle drained = cluster.Silos[1];
         IGridOperatorGrain grid = OperatorOf(cluster);
+        await Until.TrueAsync("the silo is ready", () => cluster.ServicesOf(drained).GetRequiredService<GridHealth>().Obstacles().Count == 0);
 
         Assert.Null(await grid.SetDrainingAsync(drained.SiloAddress.ToParsableString(), draining: true));
         await Until.TrueAsync(() => Held(cluster, drained) == 0 && cluster.IsWhole(2, out _), () => $"{Held(cluster, drained)} copies are left");
