@@ -128,7 +128,7 @@ public sealed class GridOptions
 
     /// <summary>Silence after which a replica leaves the in-sync set and its link ends, in milliseconds.</summary>
     [Setting(Least = 200, Most = 60_000)]
-    public int ReplicaTimeoutMs { get; set; } = 2000;
+    public int ReplicaTimeoutMs { get; set; } = 3000;
 
     /// <summary>
     /// How long a copy's grant lasts that lets a primary vouch for being the only one, in milliseconds; renewed four times as often.

@@ -28,7 +28,7 @@ namespace Grid.Silo;
 public static class GridSiloExtensions
 {
     private const int VotesForDeath = 10;
-    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(800);
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(650);
 
     /// <summary>
     /// Adds the grid to a silo: shards and replicas, the stream provider that carries replication, and <c>IGrid</c> for
@@ -141,7 +141,7 @@ public static class GridSiloExtensions
     /// ones are noticed by <see cref="DeathWatch"/>).
     /// </summary>
     /// <remarks>
-    /// A probe is missed after 0.8 s and two are needed, of two silos: a starved machine or a long collection stops a process for some hundred
+    /// A probe is missed after 0.65 s and two are needed, of a majority of the silos: a starved machine or a long collection stops a process for some hundred
     /// milliseconds, seldom for a second, and a silo that is declared dead in error loses its copies.
     /// </remarks>
     private static void ConfigureForGrid(this ISiloBuilder builder)
