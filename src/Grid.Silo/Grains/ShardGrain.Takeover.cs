@@ -29,6 +29,8 @@ internal sealed partial class ShardGrain
     {
         if (_primary is not null)
             return null;
+        if (role.Ended.IsCancellationRequested)
+            return $"Shard {_shard} is on a silo that stops; try again.";
         BeginReign();
         try
         {
@@ -68,7 +70,7 @@ internal sealed partial class ShardGrain
 
     private void BeginReign((TakeoverPlan Plan, StoredRecord Stored)? decided = null)
     {
-        if (_primary is null && _beginning is null or { IsCompleted: true })
+        if (_primary is null && !role.Ended.IsCancellationRequested && _beginning is null or { IsCompleted: true })
             _beginning = BeginReignAsync(decided);
     }
 
@@ -161,6 +163,10 @@ internal sealed partial class ShardGrain
         AvoidDrainingSilos();
         Run(static (primary, alive, now) => primary.Start(alive, now), membership.Current.Active);
         OpenInbox();
+
+        // The silo's end may have come meanwhile, and it is told once.
+        if (role.Ended.IsCancellationRequested)
+            StepDown("the silo stops");
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the activation moves on to silo {Silo}: {Reason}")]
