@@ -56,6 +56,11 @@ internal sealed partial class OperatorGrain
         {
             return new MoveProgress(false, null, "the primary does not answer in time");
         }
+        catch (OrleansMessageRejectionException)
+        {
+            // Its activation is on its way to another silo: whoever asks again is told how it stands.
+            return new MoveProgress(false, null, "the primary is being taken over");
+        }
     }
 
     /// <inheritdoc/>

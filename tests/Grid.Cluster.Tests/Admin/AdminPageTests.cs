@@ -123,7 +123,7 @@ public sealed class AdminPageTests
         GridProcesses cluster = await GridProcesses.StartAsync(
             home.Sub("grid"), 2, [$"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Silo:Zone=north", $"--Admin:Token={Token}", .. more]);
         cluster.StartSilo(null, "--Silo:Zone=south");
-        await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(static silo => silo.State == "Active"));
+        await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(silo => silo.State == "Active" && status.Shards.Any(shard => shard.Primary == silo.Address)));
         return cluster;
     }
 
