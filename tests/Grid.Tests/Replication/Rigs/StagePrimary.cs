@@ -47,8 +47,10 @@ internal sealed class StagePrimary : IPrimaryOutput
             MakeSnapshot();
         foreach (StageSending sending in _sendings.ToArray())
             Send(sending);
-        if (_stage.Ms % Stage.TickMs == 0)
-            Core.Tick(_stage.Now);
+        if (_stage.Ms % Stage.TickMs != 0)
+            return;
+        Core.OnMajorityAnswered(_stage.Now.MonotonicMs);
+        Core.Tick(_stage.Now);
     }
 
     public void ItemSent(string silo, long attach) => Core.OnSent(silo, attach, _stage.Now);
