@@ -236,6 +236,9 @@ internal enum PlantedBug
     /// <summary>A member that does not keep up is left out without a word to the record.</summary>
     ShrinksWithoutRecord,
 
+    /// <summary>A member that is not where replicas are wanted is left out before another one has taken its place.</summary>
+    ShrinksBeforeGrown,
+
     // Leases and hand-over.
 
     /// <summary>A reply that its own commit does not prove goes without a lease.</summary>

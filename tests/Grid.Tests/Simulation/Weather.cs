@@ -39,7 +39,7 @@ internal static class Weather
         nameof(PlantedBug.ServesBeforeBarrier) => Coups(plan) with { ThinkMs = 3, Keys = 4 },
         nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 100, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, LeaseMs = 1200 } },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
-        Wishes => plan with { WishMs = 150 },
+        nameof(PlantedBug.ShrinksBeforeGrown) or Wishes => plan with { WishMs = 150 },
         _ => plan,
     };
 
