@@ -89,7 +89,7 @@ internal static class ShardVerb
             ? went + "No whole copy has survived: the shard would begin anew without any entry. All its data are lost."
             : went + string.Create(
                 CultureInfo.InvariantCulture,
-                $"The best copy that has survived is on {SiloNames.Of(status, plan.Silo)}: {plan.Entries:N0} entries, up to mutation {plan.Offset:N0} of epoch {plan.Epoch}. What was written behind that, acknowledged or not, is lost; how much it was is not known (the last reign was epoch {plan.RecordedEpoch}).");
+                $"The best copy that has survived is on {SiloNames.Of(status, plan.Silo)}: {plan.Entries:N0} entries{(plan.Unapplied > 0 ? $" and {plan.Unapplied:N0} mutations that are not in them yet" : "")}, up to mutation {plan.Offset:N0} of epoch {plan.Epoch}. What was written behind that, acknowledged or not, is lost; how much it was is not known (the last reign was epoch {plan.RecordedEpoch}).");
     }
 
     private static bool Confirms(int shard)

@@ -177,6 +177,7 @@ internal sealed partial class OperatorGrain
         Epoch = plan.Best?.Position.Epoch ?? 0,
         Offset = plan.Best?.Position.Offset ?? 0,
         Entries = plan.Best?.Entries ?? 0,
+        Unapplied = plan.Best?.Unapplied ?? 0,
         RecordedEpoch = plan.Epoch - 1,
     };
 

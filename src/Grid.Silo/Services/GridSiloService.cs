@@ -83,7 +83,8 @@ internal sealed class GridSiloService(
             hosted.Surrendered?.Epoch ?? 0,
             hosted.Surrendered?.Receiver.Silo ?? "",
             hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty,
-            copy.Store.Entries)) ?? default;
+            copy.Store.Entries,
+            copy.Log.EndOffset - copy.Applied)) ?? default;
     }
 
     public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo, SiloAddress.FromParsableString(host.Silo)));

@@ -126,7 +126,8 @@ internal readonly record struct CopyPoll(
     [property: Id(8)] long SurrenderedEpoch,
     [property: Id(9)] string ReceiverSilo,
     [property: Id(10)] Guid ReceiverCopyId,
-    [property: Id(11)] long Entries)
+    [property: Id(11)] long Entries,
+    [property: Id(12)] long Unapplied)
 {
     public PolledCopy ToPolled() => new(
         new CopyName(Silo, CopyId),
@@ -135,7 +136,8 @@ internal readonly record struct CopyPoll(
         EpochSeen,
         Reigns,
         SurrenderedEpoch > 0 ? new SurrenderedReign(SurrenderedEpoch, new CopyName(ReceiverSilo, ReceiverCopyId)) : null,
-        Entries);
+        Entries,
+        Unapplied);
 }
 
 /// <summary>A silo's copies, for the status.</summary>
