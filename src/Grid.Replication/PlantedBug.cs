@@ -239,6 +239,9 @@ internal enum PlantedBug
     /// <summary>A primary leaves silent members out although it hears too few silos to know who of them is cut off.</summary>
     ShrinksWithoutMajority,
 
+    /// <summary>A member that is not where replicas are wanted is left out before another one has taken its place.</summary>
+    ShrinksBeforeGrown,
+
     // Leases and hand-over.
 
     /// <summary>A reply that its own commit does not prove goes without a lease.</summary>

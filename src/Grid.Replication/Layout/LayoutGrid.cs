@@ -12,6 +12,7 @@ internal sealed class LayoutGrid
     private readonly int[] _zoneOf;
     private readonly int[,] _inZone;
     private readonly int[] _copies;
+    private readonly int[] _pinned;
     private readonly Dictionary<string, int> _indexOf;
 
     public LayoutGrid(int shards, IReadOnlyList<LayoutSilo> silos)
@@ -29,6 +30,7 @@ internal sealed class LayoutGrid
 
         _load = new int[silos.Count];
         _copies = new int[shards];
+        _pinned = [.. Enumerable.Repeat(-1, shards)];
         string[] zones = [.. silos.Select(silo => silo.EffectiveZone).Distinct()];
         _zoneOf = [.. silos.Select(silo => Array.IndexOf(zones, silo.EffectiveZone))];
         _inZone = new int[zones.Length, shards];
@@ -61,6 +63,11 @@ internal sealed class LayoutGrid
 
     public void Note(int silo, int shard) => _had[silo, shard] = true;
 
+    /// <summary>The shard's primary, and so this copy, is to stay on the silo.</summary>
+    public void Pin(int silo, int shard) => _pinned[shard] = silo;
+
+    public bool IsPinned(int silo, int shard) => _pinned[shard] == silo;
+
     public void Add(int silo, int shard) => Change(silo, shard, 1);
 
     public void Remove(int silo, int shard) => Change(silo, shard, -1);
@@ -79,7 +86,7 @@ internal sealed class LayoutGrid
         (int, ulong) bestWorth = default;
         for (int shard = 0; shard < Shards; shard++)
         {
-            if (!_has[from, shard] || _has[to, shard])
+            if (!_has[from, shard] || _has[to, shard] || IsPinned(from, shard))
                 continue;
             bool sameZone = _zoneOf[from] == _zoneOf[to];
             if (!sameZone && _inZone[_zoneOf[to], shard] > _inZone[_zoneOf[from], shard] - 1)

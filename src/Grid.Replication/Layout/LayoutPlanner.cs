@@ -17,6 +17,7 @@ namespace Grid.Replication.Layout;
 /// A copy often cannot go from the fullest silo to the emptiest, which has one of that shard already, or would bring two copies into one zone. Then
 /// it goes by others: what is looked for is a path of silos on which each gives one copy to the next (<see cref="LayoutBalance"/>).
 /// </para>
+/// <para>A primary that an operator has placed stays where it is, and the rest is made even around it.</para>
 /// </remarks>
 public static class LayoutPlanner
 {
@@ -55,7 +56,12 @@ public static class LayoutPlanner
             copies.Note(silo, shard);
         int primary = copies.IndexOf(places.Primary);
         if (primary >= 0 && there.Remove(primary))
+        {
             copies.Add(primary, shard);
+            if (places.Pinned)
+                copies.Pin(primary, shard);
+        }
+
         while (there.Count > 0 && copies.CountOf(shard) < wanted)
         {
             int best = there.MinBy(silo => (copies.InZoneOf(shard, silo), copies.Cost(silo), silo));
@@ -94,9 +100,10 @@ public static class LayoutPlanner
     {
         int[] holders = [.. copies.HoldersOf(shard)];
         int[] others = [.. Enumerable.Range(0, copies.Silos.Count).Except(holders)];
-        if (others.Length == 0)
+        int[] free = [.. holders.Where(silo => !copies.IsPinned(silo, shard))];
+        if (others.Length == 0 || free.Length == 0)
             return null;
-        int from = holders.MaxBy(silo => (copies.InZoneOf(shard, silo), copies.Cost(silo)));
+        int from = free.MaxBy(silo => (copies.InZoneOf(shard, silo), copies.Cost(silo)));
         int to = others.MinBy(silo => (copies.InZoneOf(shard, silo), copies.Cost(silo)));
         return copies.InZoneOf(shard, from) - copies.InZoneOf(shard, to) >= 2 ? (from, to) : null;
     }

@@ -39,7 +39,7 @@ internal sealed class LayoutPrimaries
         int best = -1;
         for (int shard = 0; shard < _copies.Shards; shard++)
         {
-            if (_primary[shard] != from || !_copies.Has(to, shard))
+            if (_primary[shard] != from || !_copies.Has(to, shard) || _copies.IsPinned(from, shard))
                 continue;
             if (best < 0 || (_copies.Had(to, shard), _copies.Taste(to, shard)).CompareTo((_copies.Had(to, best), _copies.Taste(to, best))) > 0)
                 best = shard;

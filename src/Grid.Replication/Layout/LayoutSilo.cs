@@ -14,7 +14,8 @@ public readonly record struct LayoutSilo(string Silo, string Zone, int Weight, b
 /// <summary>Where a shard's copies are, or are to be.</summary>
 /// <param name="Primary">The primary's silo; empty for none.</param>
 /// <param name="Copies">Silos with a copy, the primary's included, in an order that does not matter.</param>
-public readonly record struct ShardPlaces(string Primary, IReadOnlyList<string> Copies)
+/// <param name="Pinned">True when an operator wants the primary where it is: it stays as long as that silo may hold anything.</param>
+public readonly record struct ShardPlaces(string Primary, IReadOnlyList<string> Copies, bool Pinned = false)
 {
     /// <summary>The silos of the copies beside the primary's.</summary>
     public IEnumerable<string> Replicas

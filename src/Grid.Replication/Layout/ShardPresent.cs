@@ -7,11 +7,12 @@ namespace Grid.Replication.Layout;
 /// <param name="Linked">Silos whose replicas follow, or are being brought up.</param>
 /// <param name="Wanted">The silos that the primary was told to have replicas on; null when it was told nothing.</param>
 /// <param name="DataBytes">How large a copy is.</param>
+/// <param name="Pinned">True when an operator wants the primary where it is.</param>
 public sealed record ShardPresent(
-    int Shard, string Primary, IReadOnlyCollection<string> InSync, IReadOnlyCollection<string> Linked, IReadOnlyCollection<string>? Wanted, long DataBytes)
+    int Shard, string Primary, IReadOnlyCollection<string> InSync, IReadOnlyCollection<string> Linked, IReadOnlyCollection<string>? Wanted, long DataBytes, bool Pinned = false)
 {
     /// <summary>As the planner takes it: everybody who has, or is getting, a copy.</summary>
-    public ShardPlaces Places => new(Primary, [.. InSync.Union(Linked)]);
+    public ShardPlaces Places => new(Primary, [.. InSync.Union(Linked)], Pinned);
 
     /// <summary>True when everything is as it is to be.</summary>
     public bool IsAt(ShardPlaces target) =>

@@ -59,7 +59,7 @@ public sealed partial class ShardPrimary
     {
         foreach (CopyName member in kept.Where(member => IsUnwanted(member.Silo)).ToArray())
         {
-            if (kept.Count <= _options.Replicas)
+            if (kept.Count <= _options.Replicas && !Plants(PlantedBug.ShrinksBeforeGrown))
                 return;
             kept.Remove(member);
         }

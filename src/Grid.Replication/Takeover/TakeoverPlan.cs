@@ -13,8 +13,9 @@ namespace Grid.Replication.Takeover;
 /// <param name="Reigns">True while a primary on that silo owns it.</param>
 /// <param name="Surrendered">What its last primary surrendered, if its reign ended by a hand-over.</param>
 /// <param name="Entries">Entries in it, for the operator.</param>
+/// <param name="Unapplied">Mutations of its tail that are not in the entries yet, for the operator.</param>
 public readonly record struct PolledCopy(
-    CopyName Name, CopyState State, LogPosition Position, long EpochSeen, bool Reigns, SurrenderedReign? Surrendered = null, long Entries = 0);
+    CopyName Name, CopyState State, LogPosition Position, long EpochSeen, bool Reigns, SurrenderedReign? Surrendered = null, long Entries = 0, long Unapplied = 0);
 
 /// <summary>A reign that ended by a hand-over.</summary>
 /// <param name="Epoch">The reign.</param>

@@ -58,7 +58,7 @@ internal static class DrainVerb
         ShardStatus[] left = Held(last, address);
         if (left.Length == 0)
         {
-            await Console.Out.WriteLineAsync($"{name} holds nothing any more ({total} copies were moved). Stop it, or take it back with 'grid drain {name} --cancel'.");
+            await Console.Out.WriteLineAsync($"{name} holds nothing any more ({total} copies were moved). Stop it, or take it back with 'grid drain {name} --cancel'; when it is started again it takes part again.");
             return ExitCode.Done;
         }
 

@@ -11,14 +11,14 @@ internal static class ShardVerb
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
-    public static Command Create() => new("shard", "Moves a shard, or goes on after its loss.") { CreateMove(), CreateAcceptLoss() };
+    public static Command Create() => new("shard", "Moves a shard, or goes on after its loss.") { CreateMove(), CreateRelease(), CreateAcceptLoss() };
 
     private static Command CreateMove()
     {
         Argument<string> shard = new("SHARD") { Description = "The shard's number." };
         Argument<string> silo = new("SILO") { Description = "The silo, by name or address, that is to have the primary." };
         ConnectOptions connect = new();
-        Command move = new("move", "Moves a shard's primary to a silo, without an error at any client; makes a copy there first where there is none. While Grid:Rebalance is on, the cluster may move it on if that makes it more even.") { shard, silo };
+        Command move = new("move", "Moves a shard's primary to a silo, without an error at any client; makes a copy there first where there is none. It stays there until its silo drains, stops or fails, it is moved again, or 'grid shard release'.") { shard, silo };
         connect.AddTo(move);
         move.SetAction(async (parsed, cancellation) =>
         {
@@ -31,6 +31,24 @@ internal static class ShardVerb
             return ExitCode.Done;
         });
         return move;
+    }
+
+    private static Command CreateRelease()
+    {
+        Argument<string> shard = new("SHARD") { Description = "The shard's number." };
+        ConnectOptions connect = new();
+        Command release = new("release", "Lets the rebalance have a shard again that was moved by hand.") { shard };
+        connect.AddTo(release);
+        release.SetAction(async (parsed, cancellation) =>
+        {
+            await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
+            int number = SiloNames.Shard(await cluster.Operator.GetStatusAsync(), parsed.GetValue(shard)!);
+            if (await cluster.Operator.ReleaseShardAsync(number) is { } problem)
+                throw new CommandException(ExitCode.Failed, $"shard {number} is not released: {problem}.");
+            await Console.Out.WriteLineAsync($"Shard {number} goes where it is most even, if Grid:Rebalance is on.");
+            return ExitCode.Done;
+        });
+        return release;
     }
 
     private static async Task MoveAsync(IGridOperatorGrain grid, int shard, string address, CancellationToken cancellation)
@@ -89,7 +107,7 @@ internal static class ShardVerb
             ? went + "No whole copy has survived: the shard would begin anew without any entry. All its data are lost."
             : went + string.Create(
                 CultureInfo.InvariantCulture,
-                $"The best copy that has survived is on {SiloNames.Of(status, plan.Silo)}: {plan.Entries:N0} entries, up to mutation {plan.Offset:N0} of epoch {plan.Epoch}. What was written behind that, acknowledged or not, is lost; how much it was is not known (the last reign was epoch {plan.RecordedEpoch}).");
+                $"The best copy that has survived is on {SiloNames.Of(status, plan.Silo)}: {plan.Entries:N0} entries{(plan.Unapplied > 0 ? $" and {plan.Unapplied:N0} mutations that are not in them yet" : "")}, up to mutation {plan.Offset:N0} of epoch {plan.Epoch}. What was written behind that, acknowledged or not, is lost; how much it was is not known (the last reign was epoch {plan.RecordedEpoch}).");
     }
 
     private static bool Confirms(int shard)

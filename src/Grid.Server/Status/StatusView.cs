@@ -110,7 +110,7 @@ internal sealed class StatusView(bool all)
             table.AddRow(
                 shard.Shard.ToString(CultureInfo.InvariantCulture),
                 shard.Epoch.ToString(CultureInfo.InvariantCulture),
-                shard.Primary is { } primary ? Markup.Escape(names.GetValueOrDefault(primary, primary)) : $"[red]none: {Markup.Escape(shard.Problem ?? "not known")}[/]",
+                shard.Primary is { } primary ? Markup.Escape(names.GetValueOrDefault(primary, primary)) + (shard.Pinned ? ", by hand" : "") : $"[red]none: {Markup.Escape(shard.Problem ?? "not known")}[/]",
                 Amounts.Count(shard.LogEnd),
                 Amounts.Count(shard.Committed),
                 Amounts.Count(shard.Copies.Where(copy => copy.IsPrimary || shard.Primary is null).Select(copy => copy.Entries).DefaultIfEmpty().Max()),

@@ -59,6 +59,7 @@ internal sealed class HostedCopy(ShardCopy copy)
 {
     private ShardCopy _copy = copy;
     private bool _freed;
+    private bool _pinned;
 
     public int Shard { get; } = copy.Shard;
 
@@ -70,6 +71,13 @@ internal sealed class HostedCopy(ShardCopy copy)
 
     /// <summary>The last reign on the copy that was handed over, and to whom.</summary>
     public SurrenderedReign? Surrendered { get; set; }
+
+    /// <summary>True when an operator wants the primary here for as long as it reigns. From any thread.</summary>
+    public bool IsPinned
+    {
+        get => Volatile.Read(ref _pinned);
+        set => Volatile.Write(ref _pinned, value);
+    }
 
     /// <summary>The replica that works on the copy, if one does.</summary>
     public ShardReplica? Replica { get; set; }

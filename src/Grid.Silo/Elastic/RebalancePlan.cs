@@ -81,7 +81,7 @@ internal sealed class RebalancePlan
         return _done > 0 ? spentMs * Left / _done : null;
     }
 
-    /// <summary>Ends the moves that have arrived, and those whose target is no more.</summary>
+    /// <summary>Ends the moves that have arrived, those whose target is no more, and those of a primary that an operator has placed elsewhere meanwhile.</summary>
     private void Settle(ShardPresent[] present, IReadOnlyCollection<LayoutSilo> silos)
     {
         HashSet<string> targets = [.. silos.Where(silo => !silo.Draining).Select(silo => silo.Silo)];
@@ -90,7 +90,8 @@ internal sealed class RebalancePlan
             bool arrived = present[shard].IsAt(target);
             if (arrived)
                 _done++;
-            if (arrived || present[shard].Primary.Length == 0 || !target.Copies.All(targets.Contains))
+            bool isPlaced = present[shard].Pinned && present[shard].Primary != target.Primary && targets.Contains(present[shard].Primary);
+            if (arrived || isPlaced || present[shard].Primary.Length == 0 || !target.Copies.All(targets.Contains))
                 _moving.Remove(shard);
         }
     }

@@ -27,7 +27,8 @@ internal sealed record PrimaryPlace(
     [property: Id(2)] string[] InSync,
     [property: Id(3)] string[] Linked,
     [property: Id(4)] string[]? Wanted,
-    [property: Id(5)] long DataBytes)
+    [property: Id(5)] long DataBytes,
+    [property: Id(6)] bool Pinned)
 {
-    public ShardPresent ToPresent(string silo) => new(Shard, silo, InSync, Linked, Wanted, DataBytes);
+    public ShardPresent ToPresent(string silo) => new(Shard, silo, InSync, Linked, Wanted, DataBytes, Pinned);
 }

@@ -32,6 +32,13 @@ internal interface IShardReplicationGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     ValueTask<string?> WantAsync(string[] silos, bool byOperator);
 
+    /// <summary>An operator wants the primary to stay on the silo where it is, or lets the rebalance have it again. Holds for this reign.</summary>
+    /// <param name="silo">The silo; null to let it go.</param>
+    /// <returns>Why it is not so; null when it is.</returns>
+    [Alias("Pin")]
+    [AlwaysInterleave]
+    ValueTask<string?> PinAsync(string? silo);
+
     /// <summary>Hands the shard over to the in-sync replica on a silo: in tens of milliseconds, without an error at any client.</summary>
     /// <returns>
     /// Why the shard stays where it is; null once the primary has surrendered, or when it is on that silo already. The new one begins to reign

@@ -37,19 +37,18 @@ internal sealed partial class OperatorGrain
         try
         {
             if (status.Primary == silo)
-                return await SettleAsync(grain, status.Wanted, others);
+                return await SettleAsync(grain, silo, status.Wanted, others);
             string? refused = await grain.WantAsync([.. others, silo], byOperator: true).AsTask().WaitAsync(StepTime);
             if (refused is null && !status.InSync.Contains(silo) && status.Wanted?.Contains(silo) != true)
                 events.Add(EventKind.Move, EventSeverity.Info, shard, status.Epoch, "an operator moves the primary; a copy is made there first", silo);
             if (refused is not null || !status.InSync.Contains(silo))
                 return new MoveProgress(false, null, refused ?? PhaseOf(status, silo));
-            string? problem = await grain.HandOverAsync(silo).AsTask().WaitAsync(StepTime);
-            if (problem is not null)
+            if (await handOvers.MoveAsync(shard, silo) is { } problem)
                 return new MoveProgress(false, null, problem);
 
             // The primary that was keeps its copy only where it is needed.
             string[] rest = others.Length >= settings.Current.Replicas ? others : [.. others, status.Primary];
-            await SettleAsync(grain, null, rest);
+            await SettleAsync(grain, silo, null, rest);
             return new MoveProgress(false, null, "the primary was handed over");
         }
         catch (TimeoutException)
@@ -137,12 +136,18 @@ internal sealed partial class OperatorGrain
         return (LossPlan.Decide(stored.Record, answers, view.Alive), stored);
     }
 
-    /// <summary>Tells the primary where it is now which replicas to keep, unless it knows.</summary>
-    private async Task<MoveProgress> SettleAsync(IShardReplicationGrain grain, IReadOnlyList<string>? known, string[] others)
+    /// <inheritdoc/>
+    public async Task<string?> ReleaseShardAsync(int shard)
     {
-        if (known is not null)
-            return new MoveProgress(true, null, "done");
-        string? problem = await grain.WantAsync([.. others.Take(settings.Current.Replicas)], byOperator: true).AsTask().WaitAsync(StepTime);
+        CheckShard(shard);
+        return await GrainFactory.GetGrain<IShardReplicationGrain>(shard).PinAsync(null);
+    }
+
+    /// <summary>Tells the primary where it is now which replicas to keep, unless it knows, and that it stays there.</summary>
+    private async Task<MoveProgress> SettleAsync(IShardReplicationGrain grain, string silo, IReadOnlyList<string>? known, string[] others)
+    {
+        string? problem = known is null ? await grain.WantAsync([.. others.Take(settings.Current.Replicas)], byOperator: true).AsTask().WaitAsync(StepTime) : null;
+        problem ??= await grain.PinAsync(silo).AsTask().WaitAsync(StepTime);
         return new MoveProgress(problem is null, null, problem ?? "done");
     }
 
@@ -177,6 +182,7 @@ internal sealed partial class OperatorGrain
         Epoch = plan.Best?.Position.Epoch ?? 0,
         Offset = plan.Best?.Position.Offset ?? 0,
         Entries = plan.Best?.Entries ?? 0,
+        Unapplied = plan.Best?.Unapplied ?? 0,
         RecordedEpoch = plan.Epoch - 1,
     };
 

@@ -22,6 +22,7 @@ internal sealed partial class OperatorGrain(
     ShardPolls polls,
     ShardRecordStore records,
     SiloBook book,
+    HandOvers handOvers,
     GridSettings settings,
     RecordPromise promise,
     EventRing events,

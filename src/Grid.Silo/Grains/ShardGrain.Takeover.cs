@@ -156,6 +156,7 @@ internal sealed partial class ShardGrain
                 return;
             _primary = new ShardPrimary(copy, token, stored.Record, settings.Current.ToPrimaryOptions(), SiloEntropy.Instance, this);
             hosted.Primary = _primary;
+            hosted.IsPinned = false;
         }
 
         _membershipSeen = membership.Current.Version;

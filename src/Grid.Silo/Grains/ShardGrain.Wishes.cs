@@ -24,6 +24,20 @@ internal sealed partial class ShardGrain
         return null;
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<string?> PinAsync(string? silo)
+    {
+        if (await WaitForReignAsync() is { } problem)
+            return problem;
+        if (silo is not null && silo != membership.Local)
+            return $"the primary of shard {_shard} is on silo {membership.Local} by now";
+        _hosted!.IsPinned = silo is not null;
+
+        // The move is over: where the replicas are is the rebalance's business again.
+        _operatorSpokeAtMs = long.MinValue / 2;
+        return null;
+    }
+
     /// <summary>Replicas that nobody asked for are not begun on silos that drain.</summary>
     private void AvoidDrainingSilos()
     {

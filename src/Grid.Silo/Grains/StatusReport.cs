@@ -84,6 +84,7 @@ internal static class StatusReport
             LastWindow = view.LastWindow,
             Laggards = view.Laggards,
             Wanted = view.Wanted,
+            Pinned = view.Pinned,
         };
     }
 

@@ -85,7 +85,8 @@ internal sealed class GridSiloService(
             hosted.Surrendered?.Epoch ?? 0,
             hosted.Surrendered?.Receiver.Silo ?? "",
             hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty,
-            copy.Store.Entries)) ?? default;
+            copy.Store.Entries,
+            copy.Log.EndOffset - copy.Applied)) ?? default;
     }
 
     public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo, SiloAddress.FromParsableString(host.Silo)));
@@ -100,7 +101,7 @@ internal sealed class GridSiloService(
         {
             copies.Add(hosted.Use(copy => StatusOf(hosted, copy)));
             if (hosted.Primary is { IsDown: false } primary)
-                primaries.Add(hosted.Use(_ => ViewOf(hosted.Shard, primary)));
+                primaries.Add(hosted.Use(_ => ViewOf(hosted.Shard, primary, hosted.IsPinned)));
         }
 
         return new(new SiloCopies { Copies = copies, Primaries = primaries, Facts = book.Own, Rebalance = rebalancer.Status });
@@ -151,19 +152,20 @@ internal sealed class GridSiloService(
         foreach (HostedCopy hosted in host.All)
         {
             if (hosted.Primary is { IsDown: false } primary)
-                places.Add(hosted.Use(copy => PlaceOf(copy, primary)));
+                places.Add(hosted.Use(copy => PlaceOf(copy, primary, hosted.IsPinned)));
         }
 
         return new SiloPlaces(places);
     }
 
-    private static PrimaryPlace PlaceOf(ShardCopy copy, ShardPrimary primary) => new(
+    private static PrimaryPlace PlaceOf(ShardCopy copy, ShardPrimary primary, bool isPinned) => new(
         copy.Shard,
         primary.Epoch,
         [.. primary.Record.InSync.Select(member => member.Silo)],
         [.. primary.ViewLinks().Select(link => link.Silo)],
         primary.Wanted is { } wanted ? [.. wanted] : null,
-        copy.Store.MemoryBytes);
+        copy.Store.MemoryBytes,
+        isPinned);
 
     public async ValueTask<CopyDigest?> DigestAsync(int shard)
     {
@@ -214,7 +216,7 @@ internal sealed class GridSiloService(
 
     public ValueTask<long> WriteDevelopmentAsync(string key, byte[]? value, long tag) => new(development.Write(key, value, tag));
 
-    private static PrimaryView ViewOf(int shard, ShardPrimary primary) => new(
+    private static PrimaryView ViewOf(int shard, ShardPrimary primary, bool isPinned) => new(
         shard,
         primary.Epoch,
         primary.LogEnd,
@@ -223,7 +225,8 @@ internal sealed class GridSiloService(
         [.. primary.ViewLinks().Select(StatusOf)],
         primary.LastWindow,
         [.. primary.Laggards],
-        primary.Wanted);
+        primary.Wanted,
+        isPinned);
 
     private static LinkStatus StatusOf(LinkView link) => new()
     {

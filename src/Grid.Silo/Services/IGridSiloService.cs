@@ -130,7 +130,8 @@ internal readonly record struct CopyPoll(
     [property: Id(8)] long SurrenderedEpoch,
     [property: Id(9)] string ReceiverSilo,
     [property: Id(10)] Guid ReceiverCopyId,
-    [property: Id(11)] long Entries)
+    [property: Id(11)] long Entries,
+    [property: Id(12)] long Unapplied)
 {
     public PolledCopy ToPolled() => new(
         new CopyName(Silo, CopyId),
@@ -139,7 +140,8 @@ internal readonly record struct CopyPoll(
         EpochSeen,
         Reigns,
         SurrenderedEpoch > 0 ? new SurrenderedReign(SurrenderedEpoch, new CopyName(ReceiverSilo, ReceiverCopyId)) : null,
-        Entries);
+        Entries,
+        Unapplied);
 }
 
 /// <summary>A silo's copies, for the status.</summary>
@@ -167,4 +169,5 @@ internal sealed record PrimaryView(
     [property: Id(5)] IReadOnlyList<LinkStatus> Links,
     [property: Id(6)] string LastWindow,
     [property: Id(7)] IReadOnlyList<string> Laggards,
-    [property: Id(8)] IReadOnlyList<string>? Wanted);
+    [property: Id(8)] IReadOnlyList<string>? Wanted,
+    [property: Id(9)] bool Pinned);

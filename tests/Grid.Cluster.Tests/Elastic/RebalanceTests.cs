@@ -117,6 +117,41 @@ public sealed class RebalanceTests
     }
 
     [Fact]
+    public async Task Shards_moved_by_hand_stay_and_the_others_make_room_until_they_are_released()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(3, Configure);
+        await cluster.UntilWholeAsync(copies: 2);
+        await UntilEvenAsync(cluster, cluster.Silos, copies: 8, primaries: 4);
+        await using NumberWriters writers = new(cluster, Keys);
+        IGridOperatorGrain grid = OperatorOf(cluster);
+        InProcessSiloHandle target = cluster.Silos[1];
+        string address = target.SiloAddress.ToParsableString();
+        int[] moved = [.. Enumerable.Range(0, Shards).Where(shard => cluster.PrimaryOf(shard) != target).Take(3)];
+        foreach (int shard in moved)
+        {
+            MoveProgress progress;
+            do
+            {
+                progress = await grid.MoveShardAsync(shard, address);
+                Assert.Null(progress.Problem);
+            }
+            while (!progress.Done);
+        }
+
+        await UntilEvenAsync(cluster, cluster.Silos, copies: 8, primaries: 4);
+        Assert.All(moved, shard => Assert.Equal(target, cluster.PrimaryOf(shard)));
+        Assert.Equal(moved, (await grid.GetStatusAsync()).Shards.Where(shard => shard.Pinned).Select(shard => shard.Shard));
+        Assert.Null(await grid.ReleaseShardAsync(moved[0]));
+        Assert.Equal(moved[1..], (await grid.GetStatusAsync()).Shards.Where(shard => shard.Pinned).Select(shard => shard.Shard));
+
+        // A silo that is to hold nothing does not keep them either.
+        Assert.Null(await grid.SetDrainingAsync(address, draining: true));
+        await Until.TrueAsync(() => Held(cluster, target) == 0 && cluster.IsWhole(2, out _), () => $"{Held(cluster, target)} copies are left");
+        Assert.DoesNotContain((await grid.GetStatusAsync()).Shards, shard => shard.Pinned);
+        await writers.StopAndFindAllAsync();
+    }
+
+    [Fact]
     public async Task A_shard_whose_only_copy_died_goes_on_empty_on_an_operators_word_and_not_without_it()
     {
         await using GridCluster cluster = await GridCluster.StartAsync(3, options =>

@@ -54,11 +54,13 @@ internal sealed class ChildProcess : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>As <c>kill</c>.</summary>
-    public void Terminate()
-    {
-        using Process kill = Process.Start("kill", ["-TERM", Id.ToString()]);
-        kill.WaitForExit();
-    }
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>It stands still, as if its machine did.</summary>
+    public void Freeze() => Signal("STOP");
+
+    /// <summary>It goes on where it stood.</summary>
+    public void Thaw() => Signal("CONT");
 
     /// <summary>The exit code, once it has ended.</summary>
     public async Task<int> ExitAsync(TimeSpan limit)
@@ -85,6 +87,12 @@ internal sealed class ChildProcess : IAsyncDisposable
         using CancellationTokenSource deadline = new(EndTime);
         await _process.WaitForExitAsync(deadline.Token);
         _process.Dispose();
+    }
+
+    private void Signal(string name)
+    {
+        using Process kill = Process.Start("kill", [$"-{name}", Id.ToString()]);
+        kill.WaitForExit();
     }
 
     private static void Append(StringBuilder text, string? line)

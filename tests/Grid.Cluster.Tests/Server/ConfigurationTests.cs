@@ -123,6 +123,7 @@ public sealed class ConfigurationTests
     [InlineData("drain", "the silo is missing")]
     [InlineData("shard move 1", "the silo is missing")]
     [InlineData("shard accept-loss", "the shard is missing")]
+    [InlineData("shard release", "the shard is missing")]
     [InlineData("bench streams --size 1", "too small")]
     [InlineData("status --timeout 0", "no time to wait")]
     [InlineData("frobnicate", "no verb")]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Grid.Client;
 using Grid.Client.Contracts.Operator;
 using Grid.Server.Clusters;
 using Xunit;
@@ -31,6 +32,7 @@ internal sealed class GridProcesses : IAsyncDisposable
     private readonly string[] _overrides;
     private readonly int[] _ports;
     private ClusterConnection? _connection;
+    private int _gatewaySilo;
 
     private GridProcesses(string directory, int silosMax, string[] overrides)
     {
@@ -45,18 +47,27 @@ internal sealed class GridProcesses : IAsyncDisposable
         GridProcesses cluster = new(directory, silos + 1, overrides);
         for (int i = 0; i < silos; i++)
             cluster.StartSilo();
-        cluster._connection = await ClusterConnection.OpenAsync(
+        await cluster.ConnectAsync(0);
+        return cluster;
+    }
+
+    /// <summary>From now on the cluster is asked through another silo.</summary>
+    public async Task ConnectAsync(int silo)
+    {
+        if (_connection is not null)
+            await _connection.DisposeAsync();
+        _gatewaySilo = silo;
+        _connection = await ClusterConnection.OpenAsync(
             new ConnectPlan
             {
                 ClusterId = "grid",
                 ServiceId = "grid",
-                Gateways = [new IPEndPoint(IPAddress.Loopback, cluster.Gateway)],
+                Gateways = [new IPEndPoint(IPAddress.Loopback, Gateway)],
                 StoreConnection = "",
                 Timeout = TimeSpan.FromSeconds(60),
                 Verbose = false,
             },
             TestContext.Current.CancellationToken);
-        return cluster;
     }
 
     public ChildProcess Silo(int index) => _silos[index];
@@ -64,7 +75,7 @@ internal sealed class GridProcesses : IAsyncDisposable
     /// <summary>Where a silo answers by HTTP.</summary>
     public int HttpPort(int index) => _ports[(3 * index) + 2];
 
-    private int Gateway => _ports[1];
+    private int Gateway => _ports[(3 * _gatewaySilo) + 1];
 
     /// <summary>Starts one more silo, at ports of its own or at those of another one.</summary>
     public void StartSilo(int? sameAs = null, params string[] more)
@@ -100,6 +111,8 @@ internal sealed class GridProcesses : IAsyncDisposable
         return command;
     }
 
+    public IGrid Grid => _connection!.Grid;
+
     public IGridOperatorGrain Operator => _connection!.Operator;
 
     public Task<ClusterStatus> StatusAsync() => _connection!.Operator.GetStatusAsync();
@@ -108,13 +121,25 @@ internal sealed class GridProcesses : IAsyncDisposable
     public async Task<ClusterStatus> UntilAsync(string what, TimeSpan limit, Func<ClusterStatus, bool> condition)
     {
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        ClusterStatus? status = null;
+        string? silence = null;
         while (true)
         {
-            ClusterStatus status = await StatusAsync();
-            if (condition(status))
-                return status;
+            try
+            {
+                status = await StatusAsync();
+                silence = null;
+                if (condition(status))
+                    return status;
+            }
+            catch (OrleansException noAnswer)
+            {
+                // Silos that have just died are asked until they are declared dead.
+                silence = noAnswer.Message;
+            }
+
             if (System.Diagnostics.Stopwatch.GetElapsedTime(start) > limit)
-                Assert.Fail($"After {limit.TotalSeconds} s it is still not so that {what}:\n{Describe(status)}\n{string.Join("\n", _silos.Select(silo => Tail(silo.Output + silo.Errors)))}");
+                Assert.Fail($"After {limit.TotalSeconds} s it is still not so that {what}:\n{silence}\n{(status is null ? "no status" : Describe(status))}\n{string.Join("\n", _silos.Select(silo => Tail(silo.Output + silo.Errors)))}");
             await Task.Delay(50, TestContext.Current.CancellationToken);
         }
     }

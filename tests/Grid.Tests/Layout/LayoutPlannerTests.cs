@@ -110,6 +110,21 @@ public sealed class LayoutPlannerTests
         iter: Rounds);
 
     [Fact]
+    public void A_primary_that_an_operator_placed_stays_on_a_silo_that_may_hold_it() => Clusters.Sample(
+        cluster =>
+        {
+            ShardPlaces[] placed = [.. Disorder(cluster).Select((shard, i) => shard with { Pinned = i % 3 == 0 })];
+            ShardPlaces[] plan = LayoutPlanner.Plan(placed, cluster.Replicas, cluster.Silos);
+            for (int shard = 0; shard < plan.Length; shard++)
+            {
+                Assert.Equal(Math.Min(cluster.Replicas + 1, cluster.Silos.Length), plan[shard].Copies.Count);
+                if (placed[shard].Pinned && cluster.Silos.Any(silo => silo.Silo == placed[shard].Primary))
+                    Assert.Equal(placed[shard].Primary, plan[shard].Primary);
+            }
+        },
+        iter: Rounds);
+
+    [Fact]
     public void Primaries_that_piled_up_on_the_first_silo_are_spread()
     {
         ShardPlaces[] piled = [.. Enumerable.Range(0, 64).Select(_ => new ShardPlaces("s0", ["s0"]))];

@@ -50,6 +50,32 @@ public sealed class RebalancePlanTests
     }
 
     [Fact]
+    public void Primaries_that_an_operator_placed_stay_and_the_others_are_evened_out_around_them()
+    {
+        World world = new(shards: 12, replicas: 1, on: ["s0", "s1"]);
+        for (int shard = 0; shard < 5; shard++)
+            world.Shards[shard] = world.Shards[shard] with { Pinned = true };
+        world.Run(new RebalancePlan(), Four, movesMax: 3);
+        Assert.All(world.Shards[..5], shard => Assert.Equal("s0", shard.Primary));
+        Assert.Equal([2, 2, 3, 5], Four.Select(silo => world.Shards.Count(shard => shard.Primary == silo.Silo)).Order());
+        Assert.All(Four, silo => Assert.Equal(6, world.Shards.Count(shard => shard.InSync.Contains(silo.Silo))));
+    }
+
+    [Fact]
+    public void A_move_under_way_is_given_up_when_an_operator_places_the_primary_elsewhere_and_a_silo_that_drains_holds_none()
+    {
+        World world = new(shards: 4, replicas: 0, on: ["s0"]);
+        RebalancePlan plan = new();
+        (ShardPresent moving, _) = plan.Next(world.Present, 0, Four, balance: true, 8, nowMs: 0)[0];
+        world.Shards[moving.Shard] = moving with { Pinned = true };
+        world.Run(plan, Four, movesMax: 8);
+        Assert.Equal("s0", world.Shards[moving.Shard].Primary);
+
+        world.Run(plan, [Four[0] with { Draining = true }, .. Four[1..]], movesMax: 8);
+        Assert.DoesNotContain(world.Shards, shard => shard.Primary == "s0");
+    }
+
+    [Fact]
     public void While_paused_nothing_moves()
     {
         World world = new(shards: 8, replicas: 1, on: ["s0", "s1"]);

@@ -14,11 +14,15 @@ internal sealed partial class Oracle
 
     public void OnGrant(long epoch, CopyName copy) => _granted.Add((epoch, copy));
 
-    /// <summary>A set grows only by copies that have granted the reign a lease.</summary>
-    public void OnProposal(ShardRecord before, ShardRecord proposed)
+    /// <summary>A set grows only by copies that have granted the reign a lease, and lets one that is well go only when enough others are in it.</summary>
+    public void OnProposal(SimPrimary primary, ShardRecord proposed)
     {
+        ShardRecord before = primary.Core.Record;
         foreach (CopyName member in proposed.Members.Where(member => !before.Names(member)))
             Require(_granted.Contains((proposed.Epoch, member)), $"lease: {member} is to join and has granted nothing to epoch {proposed.Epoch}");
+        int stay = proposed.Members.Count(before.Names);
+        foreach (CopyName member in before.Members.Where(member => !proposed.Names(member) && primary.FindsWell(member)))
+            Require(stay >= primary.Options.Replicas, $"in-sync: {member}, which is well, is to leave {before} when only {stay} others have everything: {proposed}; replicas are wanted on {string.Join(" ", primary.Core.Wanted ?? [])}");
     }
 
     /// <summary>An epoch commits or answers: no primary of a lower one may hold a lease that it could serve under.</summary>

@@ -29,7 +29,7 @@ internal sealed partial class SimPrimary
 
     void IPrimaryOutput.WriteRecord(ShardRecord record)
     {
-        _oracle.OnProposal(Core.Record, record);
+        _oracle.OnProposal(this, record);
         _world.Store.CompareAndSet(Silo, record, Core.Record.Nonce, () => !_gone && !Core.IsDown, (outcome, current) =>
             Turn(() => Core.OnRecordWritten(outcome, current, Now)));
     }

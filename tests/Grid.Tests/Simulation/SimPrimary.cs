@@ -50,6 +50,10 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
 
     public Instant Now => _world.Now(Silo);
 
+    /// <summary>True for a copy with which its link is in order: another one may have been silent for too long at just this moment.</summary>
+    public bool FindsWell(CopyName member) => Core.Links.Any(link =>
+        link.Copy == member && link.Phase != LinkPhase.Leaving && Now.MonotonicMs - link.AcknowledgedAtMs < Options.ReplicaTimeoutMs);
+
     public void Start()
     {
         _oracle.OnReignBegins(this);

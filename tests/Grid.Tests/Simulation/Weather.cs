@@ -41,7 +41,7 @@ internal static class Weather
         nameof(PlantedBug.RepliesWithoutLease) => Depositions(plan),
         nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 100, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, LeaseMs = 1200 } },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
-        Wishes => plan with { WishMs = 150 },
+        nameof(PlantedBug.ShrinksBeforeGrown) or Wishes => plan with { WishMs = 150 },
         _ => plan,
     };
 

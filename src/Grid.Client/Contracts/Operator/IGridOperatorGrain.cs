@@ -66,13 +66,20 @@ public interface IGridOperatorGrain : IGrainWithIntegerKey
 
     /// <summary>
     /// Brings a shard's primary a step nearer to a silo; to be called until it is done, or cannot be. A copy is made there first where there is
-    /// none; the primary's old copy makes room for it.
+    /// none; the primary's old copy makes room for it. It stays there, whatever would be more even, until its reign ends or
+    /// <see cref="ReleaseShardAsync"/>.
     /// </summary>
     /// <param name="shard">The shard.</param>
     /// <param name="silo">The silo's address with its generation.</param>
     [Alias("MoveShard")]
     [AlwaysInterleave]
     Task<MoveProgress> MoveShardAsync(int shard, string silo);
+
+    /// <summary>Lets the rebalance have a shard again that was moved by hand.</summary>
+    /// <returns>Why it is not so; null when it is.</returns>
+    [Alias("ReleaseShard")]
+    [AlwaysInterleave]
+    Task<string?> ReleaseShardAsync(int shard);
 
     /// <summary>What accepting the loss of a shard would mean now.</summary>
     [Alias("PlanLoss")]

@@ -119,6 +119,9 @@ public sealed record ShardStatus
 
     /// <summary>Silos that the primary was told to have replicas on; null while it chooses by itself.</summary>
     [Id(11)] public IReadOnlyList<string>? Wanted { get; init; }
+
+    /// <summary>True when an operator has moved the primary where it is, and the rebalance leaves it there.</summary>
+    [Id(12)] public bool Pinned { get; init; }
 }
 
 /// <summary>A primary's link to one replica.</summary>

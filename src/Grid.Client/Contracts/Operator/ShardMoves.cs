@@ -37,4 +37,7 @@ public sealed record LossReport
 
     /// <summary>Epoch of the last reign that the record knows of.</summary>
     [Id(8)] public long RecordedEpoch { get; init; }
+
+    /// <summary>The copy's newest mutations that are not among its entries yet: they are taken over with it.</summary>
+    [Id(9)] public long Unapplied { get; init; }
 }

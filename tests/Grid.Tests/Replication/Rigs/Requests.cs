@@ -41,10 +41,10 @@ internal static class Requests
 {
     public static PooledBuffer Build(
         IEnumerable<Op> operations, WriteDurability durability = WriteDurability.Replicated, ulong client = 7, long number = 0, long epoch = 1, long acknowledgedBelow = 0, int shard = 0,
-        long firstOperation = 0, long settledBelow = 0, bool repeats = false)
+        long firstOperation = 0, long settledBelow = 0, bool repeats = false, bool committed = true)
     {
         PooledBuffer buffer = PooledBuffer.Rent(256);
-        new RequestHeader(shard, client, number, epoch, acknowledgedBelow, 1000, durability, Committed: true) { SettledBelow = settledBelow, Repeats = repeats }.Write(buffer);
+        new RequestHeader(shard, client, number, epoch, acknowledgedBelow, 1000, durability, Committed: committed) { SettledBelow = settledBelow, Repeats = repeats }.Write(buffer);
         OperationWriter writer = new(buffer);
         foreach (Op op in operations)
         {

@@ -6,7 +6,6 @@ using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
-using Grid.Replication.Takeover;
 using Grid.Storage;
 using Xunit;
 
@@ -32,6 +31,23 @@ internal sealed partial class Stage
         return silo;
     }
 
+    /// <summary>A silo joins of which nobody wants a replica yet.</summary>
+    public StageSilo Add(string name)
+    {
+        Act($"{name} joins, and holds nothing");
+        StageSilo silo = Add(name, Settings.Replica);
+        silo.IsIdle = true;
+        return silo;
+    }
+
+    /// <summary>The shard's replicas are to be on these silos.</summary>
+    public void Want(params string[] silos)
+    {
+        Act($"the replicas are to be on {string.Join(", ", silos)}");
+        Primary.Core.Want(silos, Now);
+        Pump();
+    }
+
     /// <summary>A silo dies, and everybody knows.</summary>
     public void Kill(string name)
     {
@@ -39,33 +55,14 @@ internal sealed partial class Stage
         _alive.Remove(name);
         if (_primary?.Silo == name)
         {
-            _primary.Vanish();
-            _primary = null;
+            Gone(_primary);
             foreach (StageSilo other in _silos.Values)
-            {
-                other.Commands.Clear();
-                other.Snapshots.Clear();
-            }
+                other.ForgetStreams();
         }
 
         Silo(name).EndReplica();
         if (_primary is not null)
             SilosChange();
-    }
-
-    /// <summary>The best copy that answers takes the shard over.</summary>
-    /// <param name="silent">Silos that are alive but do not answer in time.</param>
-    public void TakeOver(params string[] silent)
-    {
-        PolledCopy[] polled = [.. _silos.Values.Where(silo => _alive.Contains(silo.Name) && !silent.Contains(silo.Name)).Select(silo =>
-            new PolledCopy(silo.Copy.Name, silo.Copy.State, silo.Copy.Position, silo.Copy.EpochSeen, Reigns: false))];
-        TakeoverPlan plan = TakeoverPlan.Decide(_record, polled, _alive, _alive);
-        if (silent.Length > 0)
-            Act($"{string.Join(", ", silent)} does not answer the poll");
-        Act($"takeover: {plan.Verdict} {plan.Silo} in epoch {plan.Epoch} ({plan.Reason})");
-        Assert.Equal(TakeoverVerdict.Adopt, plan.Verdict);
-        Reign(Silo(plan.Silo), _record.WithPrimary(plan.Copy, plan.Epoch, plan.InSync, Entropy.NextGuid()));
-        Pump();
     }
 
     /// <summary>The replica's grain is gone; its silo and its copy stay.</summary>
@@ -115,6 +112,23 @@ internal sealed partial class Stage
     {
         Act($"set {key} ({value.Length} bytes)");
         return Execute(new StageCall($"set {key}"), Op.Set(key, value));
+    }
+
+    /// <summary>One linearizable read whose reply is shown.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="at">The silo whose primary is asked, should two believe that they reign.</param>
+    public StageCall Get(string key, string? at = null)
+    {
+        StagePrimary primary = at is null ? Primary : PrimaryOn(at);
+        Act($"get {key} at {primary.Silo}");
+        return Execute(new StageCall($"get {key} at {primary.Silo}"), Op.Get(key), primary);
+    }
+
+    /// <summary>One write at a primary that others may not know of any more.</summary>
+    public StageCall SetAt(string silo, string key, string value = "v")
+    {
+        Act($"set {key} at {silo}");
+        return Execute(new StageCall($"set {key} at {silo}"), Op.Set(key, value), PrimaryOn(silo));
     }
 
     /// <summary>Writes of which only what they cause is shown.</summary>
@@ -170,7 +184,7 @@ internal sealed partial class Stage
 
     /// <summary>Until the replicas are in sync.</summary>
     public void UntilInSync(params string[] silos) =>
-        Until($"{string.Join(", ", silos)} are in sync", () => silos.All(silo => Primary.Core.ProposedRecord is null && Primary.Core.Record.Names(Silo(silo).Copy.Name)));
+        Until($"{string.Join(", ", silos)} are in sync", () => silos.All(silo => _primary?.Core.ProposedRecord is null && _primary?.Core.Record.Names(Silo(silo).Copy.Name) == true));
 
     public void UntilLoading(string silo, long wireBytes = 1) =>
         Until($"{silo} has loaded {wireBytes} bytes", () => Silo(silo).Replica?.Load?.WireBytes >= wireBytes);
@@ -203,7 +217,7 @@ internal sealed partial class Stage
     {
         Act("how things stand");
         ShardPrimary core = Primary.Core;
-        Say(Primary.Silo, $"reigns in epoch {core.Epoch}: log ends at {Primary.Copy.Position}, committed {core.Committed}, in sync [{string.Join(", ", core.Record.InSync)}], {_waiting} replies wait");
+        Say(Primary.Silo, $"reigns in epoch {core.Epoch}: log ends at {Primary.Copy.Position}, committed {core.Committed}, in sync [{string.Join(", ", core.Record.InSync)}], {_waiting.Count} replies wait");
         SortedDictionary<string, string> expected = Contents(Primary.Copy);
         foreach (StageSilo silo in Followers())
         {
@@ -227,11 +241,11 @@ internal sealed partial class Stage
 
     private IEnumerable<StageSilo> Followers() => _silos.Values.Where(silo => silo.Replica is not null && silo.Name != PrimaryName);
 
-    private StageCall Execute(StageCall call, Op op)
+    private StageCall Execute(StageCall call, Op op, StagePrimary? at = null)
     {
-        _waiting++;
-        PooledBuffer request = Requests.Build([op]);
-        Primary.Core.Execute(call, request, Now);
+        _waiting.Add(call, at ??= Primary);
+        PooledBuffer request = Requests.Build([op], committed: false);
+        at.Core.Execute(call, request, Now);
         request.Release();
         Pump();
         return call;

@@ -21,11 +21,17 @@ internal sealed record StageSettings
 
     /// <summary>Whether the transcript shows each mutation and each acknowledgement.</summary>
     public bool ShowsCommands { get; init; } = true;
+
+    /// <summary>Whether the transcript shows each grant, and when a primary comes to hold its lease or holds it no more.</summary>
+    public bool ShowsLeases { get; init; }
 }
 
 /// <summary>A client's request and its reply.</summary>
-internal sealed record StageCall(string? Label)
+internal sealed class StageCall(string? label)
 {
+    /// <summary>How the transcript names it; null where it does not.</summary>
+    public string? Label { get; } = label;
+
     public Answer? Answer { get; set; }
 }
 
@@ -48,18 +54,18 @@ internal sealed partial class Stage : IDisposable
     private readonly Queue<Action> _calls = new();
     private readonly List<(long AtMs, Action Land)> _landings = [];
     private readonly Transcript _transcript = new();
+    private readonly Dictionary<StageCall, StagePrimary> _waiting = [];
     private StagePrimary? _primary;
-    private ShardRecord _record;
-    private int _waiting;
 
     public Stage(StageSettings? settings = null)
     {
         Settings = settings ?? new StageSettings();
-        _record = ShardRecord.Fresh(0, PrimaryRig.Lineage, Entropy.NextGuid());
+        ShardRecord fresh = ShardRecord.Fresh(0, PrimaryRig.Lineage, Entropy.NextGuid());
         StageSilo a = Add("a", Settings.Replica);
         a.Copy.State = CopyState.Complete;
         a.Copy.Lineage = PrimaryRig.Lineage;
-        Reign(a, _record.WithPrimary(a.Copy.Name, 1, [], Entropy.NextGuid()));
+        Store = new StageStore(this, fresh.WithPrimary(a.Copy.Name, 1, [], Entropy.NextGuid()));
+        Reign(a, Store.Current);
         Pump();
     }
 
@@ -68,6 +74,8 @@ internal sealed partial class Stage : IDisposable
     public PagePool Pages { get; } = new();
 
     public IEntropy Entropy { get; } = new CountedEntropy(7);
+
+    public StageStore Store { get; }
 
     public long Ms { get; private set; }
 
@@ -86,6 +94,8 @@ internal sealed partial class Stage : IDisposable
 
     public void Call(Action call) => _calls.Enqueue(call);
 
+    public void At(long ms, Action land) => _landings.Add((ms, land));
+
     public void Act(string what) => _transcript.Act(Ms, what);
 
     public void Say(string silo, string what) => _transcript.Say(Ms, silo, what);
@@ -96,28 +106,37 @@ internal sealed partial class Stage : IDisposable
         ? "plaintext, single channel"
         : $"{(capabilities.HasFlag(ReplicaCapabilities.Lz4) ? "lz4" : "plaintext")}, {(capabilities.HasFlag(ReplicaCapabilities.DualChannel) ? "dual" : "single")} channel";
 
-    public AttachAnswer? Attach(AttachRequest request) => _primary is { IsGone: false } primary ? primary.Core.OnAttach(request, Now) : null;
+    public AttachAnswer? Attach(AttachRequest request) =>
+        _primary is { IsGone: false } primary && Reaches(request.Copy.Silo, primary.Silo) ? primary.Core.OnAttach(request, Now) : null;
 
     public void Acknowledge(Acknowledgement acknowledgement)
     {
-        if (_primary is { IsGone: false } primary)
+        if (_primary is { IsGone: false } primary && Reaches(acknowledgement.Copy.Silo, primary.Silo))
             primary.Core.OnAcknowledged(acknowledgement, Now);
+    }
+
+    public void ItemSent(string silo, long attach)
+    {
+        if (_primary is { IsGone: false } primary)
+            primary.Core.OnSent(silo, attach, Now);
     }
 
     public void Replied(StageCall call, Answer answer)
     {
-        _waiting--;
+        _waiting.Remove(call);
         call.Answer = answer;
         if (call.Label is not null)
-            Say("client", $"{call.Label}: {answer.Status}{(answer.Results.Count == 1 ? $", {answer.Only.Status}" : "")}");
+            Say("client", $"{call.Label}: {answer.Status}{(answer.Results.Count == 1 ? $", {answer.Only.Status}{(answer.Only.Value is { } value ? $" {value}" : "")}" : "")}");
     }
 
     /// <summary>Compare-and-set, which takes a step.</summary>
-    public void WriteRecord(StagePrimary from, ShardRecord proposed) => _landings.Add((Ms + StepMs, () => Land(from, proposed)));
+    public void WriteRecord(StagePrimary from, ShardRecord proposed) =>
+        Store.Write(from.Silo, proposed, from.Core.Record.Nonce, () => !from.IsGone, (outcome, current) => from.Core.OnRecordWritten(outcome, current, Now));
 
     public void Dispose()
     {
         _primary?.Vanish();
+        _former?.Vanish();
         foreach (StageSilo silo in _silos.Values)
         {
             silo.EndReplica();
@@ -136,23 +155,6 @@ internal sealed partial class Stage : IDisposable
         return silo;
     }
 
-    private void Land(StagePrimary from, ShardRecord proposed)
-    {
-        bool written = proposed.Version == _record.Version + 1 && proposed.Epoch >= _record.Epoch;
-        if (written)
-            _record = proposed;
-        if (!from.IsGone)
-            from.Core.OnRecordWritten(written ? RecordOutcome.Written : RecordOutcome.Conflict, _record, Now);
-    }
-
-    private void Reign(StageSilo silo, ShardRecord record)
-    {
-        silo.EndReplica();
-        _record = record;
-        _primary = new StagePrimary(this, silo.Name, silo.Copy, record);
-        _primary.Core.Start(_alive, Now);
-    }
-
     private void Step()
     {
         Ms += StepMs;
@@ -162,6 +164,7 @@ internal sealed partial class Stage : IDisposable
             landing.Land();
         }
 
+        _former?.Step();
         _primary?.Step();
         if (Ms % TickMs == 0)
         {
@@ -182,8 +185,8 @@ internal sealed partial class Stage : IDisposable
             moves = _calls.Count > 0;
             while (_calls.TryDequeue(out Action? call))
                 call();
-            if (_primary is { IsGone: false } primary)
-                primary.Core.Flush(Now);
+            _former?.Flush();
+            _primary?.Flush();
             foreach (StageSilo silo in _silos.Values)
                 moves |= silo.Commands.TryDeliver() | silo.Snapshots.TryDeliver();
         }

@@ -3,6 +3,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Replication.Takeover;
 
 namespace Grid.Tests.Replication.Rigs;
 
@@ -12,6 +13,7 @@ internal sealed class StagePrimary : IPrimaryOutput
     private readonly Stage _stage;
     private readonly Dictionary<long, byte[]> _files = [];
     private readonly List<StageSending> _sendings = [];
+    private bool _heldLease;
 
     public StagePrimary(Stage stage, string silo, ShardCopy copy, ShardRecord record)
     {
@@ -47,13 +49,20 @@ internal sealed class StagePrimary : IPrimaryOutput
             MakeSnapshot();
         foreach (StageSending sending in _sendings.ToArray())
             Send(sending);
-        if (_stage.Ms % Stage.TickMs != 0)
-            return;
-        Core.OnMajorityAnswered(_stage.Now.MonotonicMs);
-        Core.Tick(_stage.Now);
+        if (_stage.Ms % Stage.TickMs == 0)
+        {
+            Core.OnMajorityAnswered(_stage.Now.MonotonicMs);
+            Core.Tick(_stage.Now);
+        }
+
+        ShowLease();
     }
 
-    public void ItemSent(string silo, long attach) => Core.OnSent(silo, attach, _stage.Now);
+    public void Flush()
+    {
+        if (!IsGone)
+            Core.Flush(_stage.Now);
+    }
 
     public void LinkFailed(string silo, string reason)
     {
@@ -69,7 +78,13 @@ internal sealed class StagePrimary : IPrimaryOutput
         _sendings.Clear();
     }
 
-    void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item) => _stage.Silo(silo).Commands.Send(item, attach);
+    void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
+    {
+        if (_stage.IsKnown(this))
+            _stage.Silo(silo).Commands.Send(item, attach);
+        else
+            item.Release();
+    }
 
     void IPrimaryOutput.Reply(object token, PooledBuffer reply)
     {
@@ -115,25 +130,28 @@ internal sealed class StagePrimary : IPrimaryOutput
 
     void IPrimaryOutput.StartReplica(string silo, long endedAttach)
     {
-        long epoch = Core.Epoch;
-        _stage.Call(() => _stage.Silo(silo).Follow(epoch, endedAttach));
+        _stage.Call(() => _stage.AskToFollow(this, silo, endedAttach));
     }
 
     void IPrimaryOutput.AbandonLink(string silo)
     {
-        _stage.Silo(silo).Commands.Clear();
-        _stage.Silo(silo).Snapshots.Clear();
+        if (_stage.IsKnown(this))
+            _stage.Silo(silo).ForgetStreams();
         foreach (StageSending sending in _sendings)
             sending.Forget(silo);
     }
 
-    void IPrimaryOutput.EndHandOver(CopyName receiver, bool surrendered, string details) =>
-        _stage.Say(Silo, surrendered ? details : $"hand-over to {receiver} given up: {details}");
+    void IPrimaryOutput.EndHandOver(CopyName receiver, bool surrendered, string details)
+    {
+        if (surrendered)
+            _stage.Silo(Silo).Surrendered = new SurrenderedReign(Core.Epoch, receiver);
+        _stage.Say(Silo, surrendered ? $"surrenders: {details}" : $"hand-over to {receiver} given up: {details}");
+    }
 
     void IPrimaryOutput.StepDown(string reason)
     {
         _stage.Say(Silo, $"steps down: {reason}");
-        _stage.Call(Vanish);
+        _stage.Call(() => _stage.Gone(this));
     }
 
     void IPrimaryOutput.Report(PrimaryEvent what, string silo, string details)
@@ -191,7 +209,20 @@ internal sealed class StagePrimary : IPrimaryOutput
     private void Grant(CopyName name, LeaseRequest request)
     {
         ShardCopy copy = _stage.Silo(name.Silo).Copy;
-        if (!IsGone && copy.Name == name && copy.TryGrant(request.Epoch, request.LeaseMs, _stage.Now.MonotonicMs))
+        if (IsGone || copy.Name != name || !_stage.Reaches(Silo, name.Silo))
+            return;
+        bool granted = copy.TryGrant(request.Epoch, request.LeaseMs, _stage.Now.MonotonicMs);
+        if (_stage.Settings.ShowsLeases)
+            _stage.Pass(name.Silo, "->", Silo, granted ? $"grants epoch {request.Epoch} until {_stage.Ms + request.LeaseMs}" : $"refuses epoch {request.Epoch}, having seen {copy.EpochSeen}");
+        if (granted)
             Core.OnGranted(name, request.Number, _stage.Now);
+    }
+
+    private void ShowLease()
+    {
+        bool holds = Core.HoldsLease(_stage.Now);
+        if (holds != _heldLease && _stage.Settings.ShowsLeases && !Core.IsDown)
+            _stage.Say(Silo, holds ? $"holds the lease of epoch {Core.Epoch}" : $"holds the lease of epoch {Core.Epoch} no more");
+        _heldLease = holds;
     }
 }

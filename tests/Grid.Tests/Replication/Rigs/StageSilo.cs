@@ -2,6 +2,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Records;
 using Grid.Replication.Replica;
+using Grid.Replication.Takeover;
 
 namespace Grid.Tests.Replication.Rigs;
 
@@ -35,6 +36,12 @@ internal sealed class StageSilo : IReplicaOutput
 
     public long LastAttach { get; private set; }
 
+    /// <summary>Nobody works on the copy, since a primary did or it was never asked for: whoever asks for a replica gets one.</summary>
+    public bool IsIdle { get; set; }
+
+    /// <summary>The reign on this silo that ended last by a hand-over.</summary>
+    public SurrenderedReign? Surrendered { get; set; }
+
     /// <summary>Loads that ended well.</summary>
     public int Loads => Events.Count(e => e.What == ReplicaEvent.LoadEnded);
 
@@ -48,6 +55,7 @@ internal sealed class StageSilo : IReplicaOutput
     public void StartReplica()
     {
         Replica?.Dispose();
+        IsIdle = false;
         Replica = new ShardReplica(Copy, Copy.TakeOwnership(), LastAttach, Options, _stage.Entropy, this);
     }
 
@@ -62,6 +70,12 @@ internal sealed class StageSilo : IReplicaOutput
     {
         Replica?.Dispose();
         Replica = null;
+        ForgetStreams();
+    }
+
+    /// <summary>What is on its way to this silo never comes: its sender is gone.</summary>
+    public void ForgetStreams()
+    {
         Commands.Clear();
         Snapshots.Clear();
     }
@@ -77,6 +91,8 @@ internal sealed class StageSilo : IReplicaOutput
 
     public void Follow(long epoch, long endedAttach = 0)
     {
+        if (Replica is null && IsIdle)
+            StartReplica();
         Replica?.OnNewEpoch(epoch, _stage.Now);
         Replica?.Follow(endedAttach, _stage.Now);
     }

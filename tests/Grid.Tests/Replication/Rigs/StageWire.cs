@@ -91,7 +91,7 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
             return false;
         }
 
-        if (_isHeld || target.Replica is null || (!isSnapshot && target.Replica.IsSaturated))
+        if (_isHeld || !stage.Reaches(stage.PrimaryName, target.Name) || target.Replica is null || (!isSnapshot && target.Replica.IsSaturated))
             return false;
         StuckSinceMs = stage.Ms;
         (PooledBuffer item, long? attach) = _queue.Dequeue();
@@ -101,7 +101,7 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
         Hand(item, fate);
         item.Release();
         if (attach is { } link)
-            stage.Call(() => stage.Primary.ItemSent(target.Name, link));
+            stage.Call(() => stage.ItemSent(target.Name, link));
         return true;
     }
 
