@@ -27,6 +27,7 @@ internal sealed class GridSiloService(
     GrainId id,
     Orleans.Runtime.Silo silo,
     ILoggerFactory loggers,
+    SiloMembership membership,
     CopyHost host,
     LocalShards shards,
     SiloFront front,
@@ -44,7 +45,7 @@ internal sealed class GridSiloService(
     private const int DigestSliceEntries = 2048;
     private const int DigestSliceBytes = 1 << 20;
 
-    public ValueTask GreetAsync() => ValueTask.CompletedTask;
+    public ValueTask<MembershipVersion> GreetAsync() => new(membership.Current.Version);
 
     public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
 
