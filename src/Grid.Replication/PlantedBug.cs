@@ -236,6 +236,9 @@ internal enum PlantedBug
     /// <summary>A member that does not keep up is left out without a word to the record.</summary>
     ShrinksWithoutRecord,
 
+    /// <summary>A primary leaves silent members out although it hears too few silos to know who of them is cut off.</summary>
+    ShrinksWithoutMajority,
+
     /// <summary>A member that is not where replicas are wanted is left out before another one has taken its place.</summary>
     ShrinksBeforeGrown,
 

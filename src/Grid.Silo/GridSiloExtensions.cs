@@ -78,6 +78,8 @@ public static class GridSiloExtensions
         services.AddSingleton<Rebalancer>();
         services.AddSingleton<Drainer>();
         services.AddSingleton<CopyCheck>();
+        services.AddSingleton<SiloGreeter>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloGreeter>());
         services.AddSingleton<SiloPulse>();
         services.AddSingleton<FirstFill>();
         services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));

@@ -22,6 +22,7 @@ public sealed partial class ShardPrimary
     private ShardRecord _record;
     private ShardRecord? _proposed;
     private CopyName[] _required;
+    private long _majorityAtMs = long.MinValue / 2;
 
     /// <summary>The record as it was last known to be.</summary>
     public ShardRecord Record => _record;
@@ -44,6 +45,10 @@ public sealed partial class ShardPrimary
         UpdateInSync(now);
         AskForReplicas(now);
     }
+
+    /// <summary>More than half of the silos that are alive, this one counted, have answered what this one asked them no earlier than at a time.</summary>
+    /// <param name="atMs">The time, by the clock of <see cref="Instant.MonotonicMs"/>; see <see cref="SiloContacts"/>. It may lie further back than the last one told.</param>
+    public void OnMajorityAnswered(long atMs) => _majorityAtMs = atMs;
 
     private void ForgetDeadSilos()
     {
@@ -115,12 +120,15 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>
-    /// Whom the next set keeps: the members that are well, and of those that are merely silent as many as
+    /// Whom the next set keeps. A silo that is cut off from the others keeps every member whose silo lives: it may be the side that is about to be
+    /// declared dead, and what it acknowledged without them would be gone with it. Any other one keeps the members that are well, and of those that are merely silent as many as
     /// <see cref="PrimaryOptions.MinInSync"/> asks for. Below it no write is taken, so a silent member goes on holding all
     /// that is committed: it stays eligible to take over, should this silo be the one that is failing.
     /// </summary>
     private List<CopyName> MembersToKeep(Instant now)
     {
+        if (!IsInTouch(now) && !Plants(PlantedBug.ShrinksWithoutMajority))
+            return [.. _record.Members.Where(IsThere)];
         List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
         DropUnwanted(kept);
         int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link, now));
@@ -129,10 +137,18 @@ public sealed partial class ShardPrimary
         return kept;
     }
 
-    /// <summary>A member whose silo lives and whose copy is not about to be thrown away.</summary>
-    private bool IsSilent(CopyName member) =>
-        _alive.Contains(member.Silo)
-        && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && (link.Phase == LinkPhase.Leaving || link.Copy != member));
+    /// <summary>
+    /// Whether most silos have answered lately. Half of the time-out of a member: one that fell silent because this silo was cut off is not given up
+    /// before that is known.
+    /// </summary>
+    private bool IsInTouch(Instant now) => now.MonotonicMs - _majorityAtMs < _options.ReplicaTimeoutMs / 2;
+
+    /// <summary>A member whose silo lives and is not known to have another copy.</summary>
+    private bool IsThere(CopyName member) =>
+        _alive.Contains(member.Silo) && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Copy != member);
+
+    /// <summary>A member that is there and whose copy is not about to be thrown away.</summary>
+    private bool IsSilent(CopyName member) => IsThere(member) && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Phase == LinkPhase.Leaving);
 
     /// <summary>
     /// A member on a silo that lives is well for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it last acknowledged.

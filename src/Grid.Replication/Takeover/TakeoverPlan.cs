@@ -46,7 +46,10 @@ public enum TakeoverVerdict
 /// <param name="Silo">Where.</param>
 /// <param name="Copy">The copy to adopt.</param>
 /// <param name="Epoch">The new reign.</param>
-/// <param name="InSync">The in-sync set of the new reign: the members that answered.</param>
+/// <param name="InSync">
+/// The in-sync set of the new reign: the members whose silos take part and that did not answer that they have not, or not wholly, what the record names.
+/// One that is merely silent stays: it is this silo that may be cut off.
+/// </param>
 /// <param name="Reason">Why, for the operator.</param>
 /// <param name="EndedEpoch">
 /// A reign whose own primary said that it serves nothing any more, so that what was granted to it need not be waited out; 0 if none did. That its
@@ -103,10 +106,14 @@ public sealed record TakeoverPlan(
             best.Name.Silo,
             best.Name,
             epoch,
-            [.. candidates.Select(copy => copy.Name)],
+            [.. record.InSync.Where(member => active.Contains(member.Silo) && !IsGone(member, polled))],
             $"{best.Name} is at {best.Position}",
             surrendered is null ? 0 : record.Epoch);
     }
+
+    /// <summary>True when the member's silo has answered, and not with that copy, or not with a whole one.</summary>
+    private static bool IsGone(CopyName member, IReadOnlyCollection<PolledCopy> polled) =>
+        polled.Any(copy => copy.Name.Silo == member.Silo) && !polled.Any(copy => copy.Name == member && copy.State == CopyState.Complete);
 
     private static TakeoverPlan Unavailable(ShardRecord record, string reason) =>
         new(TakeoverVerdict.Unavailable, "", default, record.Epoch, [], reason);

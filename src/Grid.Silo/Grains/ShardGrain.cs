@@ -38,6 +38,7 @@ internal sealed partial class ShardGrain(
     ShardRecordStore records,
     ShardPolls polls,
     SiloMembership membership,
+    SiloGreeter greeter,
     SyncServices syncs,
     LeaseRenewals leases,
     ShardKeeper keeper,
@@ -158,7 +159,13 @@ internal sealed partial class ShardGrain(
         }
 
         AvoidDrainingSilos();
-        Run(static (primary, _, now) => primary.Tick(now), 0);
+        Run(
+            static (primary, greeter, now) =>
+            {
+                primary.OnMajorityAnswered(greeter.MajorityAtMs(now.MonotonicMs));
+                primary.Tick(now);
+            },
+            greeter);
         return Task.CompletedTask;
     }
 

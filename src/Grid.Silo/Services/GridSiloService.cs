@@ -45,6 +45,8 @@ internal sealed class GridSiloService(
     private const int DigestSliceEntries = 2048;
     private const int DigestSliceBytes = 1 << 20;
 
+    public ValueTask GreetAsync() => ValueTask.CompletedTask;
+
     public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
 
     public ValueTask<int[]> GetReignsAsync() => new(shards.Shards());

@@ -14,6 +14,10 @@ namespace Grid.Silo.Services;
 [Alias("Grid.IGridSiloService")]
 internal interface IGridSiloService : IGrainService
 {
+    /// <summary>Answers: whoever asks knows that the two hear each other.</summary>
+    [Alias("Greet")]
+    ValueTask GreetAsync();
+
     /// <summary>The silo's copy of a shard.</summary>
     [Alias("Poll")]
     ValueTask<CopyPoll> PollAsync(int shard);

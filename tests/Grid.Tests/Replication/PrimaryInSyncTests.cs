@@ -62,6 +62,45 @@ public sealed class PrimaryInSyncTests
     }
 
     [Fact]
+    public void A_silo_that_hears_too_few_others_leaves_out_nobody_but_the_dead()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b", "c");
+        rig.InTouch = false;
+        rig.Wait(60_000);
+        Assert.Null(rig.Writing);
+        Assert.True(rig.Do(Op.Set("k")).IsWaiting);
+        rig.SilosAre("a", "b");
+        Assert.Equal(["b"], rig.Writing!.Members.Select(member => member.Silo));
+    }
+
+    [Fact]
+    public void Once_it_hears_most_others_again_it_leaves_the_silent_out()
+    {
+        PrimaryRig rig = new PrimaryRig().With("b", "c");
+        rig.InTouch = false;
+        rig.Wait(60_000, "c");
+        Assert.Null(rig.Writing);
+        rig.InTouch = true;
+        rig.Wait(50, "c");
+        Assert.Equal(["c"], rig.Writing!.Members.Select(member => member.Silo));
+    }
+
+    [Fact]
+    public void A_silo_that_hears_too_few_others_moves_no_copy_away_but_takes_new_ones()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1 }).With("b");
+        rig.InTouch = false;
+        rig.Core.Want(["c"], rig.Now);
+        rig.With("c");
+        rig.Wait(5000, "b", "c");
+        Assert.Null(rig.Writing);
+        Assert.Equal(["b", "c"], rig.Core.Record.Members.Select(member => member.Silo).Order());
+        rig.InTouch = true;
+        rig.Wait(50, "b", "c");
+        Assert.Equal(["c"], rig.Writing!.Members.Select(member => member.Silo));
+    }
+
+    [Fact]
     public void A_record_of_a_higher_epoch_ends_the_reign()
     {
         PrimaryRig rig = new();

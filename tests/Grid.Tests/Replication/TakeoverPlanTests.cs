@@ -71,6 +71,21 @@ public sealed class TakeoverPlanTests
         Assert.Equal([C], plan.InSync);
     }
 
+    [Fact]
+    public void A_member_that_is_merely_silent_stays_in_the_set()
+    {
+        TakeoverPlan plan = Decide(["b", "c"], Copy(B, 4, 10));
+        Assert.Equal((TakeoverVerdict.Adopt, B), (plan.Verdict, plan.Copy));
+        Assert.Equal([B, C], plan.InSync);
+    }
+
+    [Fact]
+    public void A_member_whose_silo_has_another_copy_or_not_a_whole_one_leaves_the_set()
+    {
+        Assert.Equal([B], Decide(["b", "c"], Copy(B, 4, 10), Copy(new CopyName("c", Guid.NewGuid()), 4, 10)).InSync);
+        Assert.Equal([B], Decide(["b", "c"], Copy(B, 4, 10), Copy(C, 4, 10) with { State = CopyState.Loading }).InSync);
+    }
+
     private static TakeoverPlan Decide(string[] alive, params PolledCopy[] polled) => TakeoverPlan.Decide(Record, polled, alive, alive);
 
     private static PolledCopy Copy(CopyName name, long epoch, long offset, long epochSeen = 4) =>

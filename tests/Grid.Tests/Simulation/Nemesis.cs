@@ -1,4 +1,5 @@
 using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Records;
 
 namespace Grid.Tests.Simulation;
@@ -12,8 +13,9 @@ internal sealed class Nemesis(World world)
     {
         if (world.Plan.NemesisMs > 0)
             Next();
-        if (world.Plan.HandOverMs > 0)
-            NextHandOver();
+        Repeat(world.Plan.HandOverMs, () => HandOver(_random.Pick(world.Running)));
+        Repeat(world.Plan.SplitMs, Split);
+        Repeat(world.Plan.CoupMs, () => Coup(_random.Below(world.Plan.Shards)));
         if (world.Plan.WishMs > 0)
             new Wisher(world).Begin();
     }
@@ -38,9 +40,24 @@ internal sealed class Nemesis(World world)
         world.Store.Current(shard) is { Epoch: > 0 } record && !new Nemesis(world).Survivors(record, shard, null).Any();
 
     private IEnumerable<SimSilo> Survivors(ShardRecord record, int shard, SimSilo? without) => world.Silos.Where(silo =>
-        silo != without && silo.Up && !silo.DeclaredDead
+        silo != without && silo.Up && !silo.DeclaredDead && !world.Doomed.Contains(silo)
         && (silo.Slot(shard).Copy is { State: CopyState.Complete } copy && record.Names(copy.Name)
             || silo.Slot(shard).Coming is { State: CopyState.Complete } coming && record.Names(coming.Name)));
+
+    /// <summary>One kind of act, again and again, with about so much time in between; none for 0.</summary>
+    private void Repeat(int pauseMs, Action act)
+    {
+        if (pauseMs == 0)
+            return;
+        world.After(_random.Between(pauseMs / 2, pauseMs * 2) * 1000L, null, () =>
+        {
+            if (!world.Chaos)
+                return;
+            Repeat(pauseMs, act);
+            if (world.Running.Count > 0)
+                act();
+        });
+    }
 
     private void Next() => world.After(_random.Between(world.Plan.NemesisMs / 3, world.Plan.NemesisMs * 2) * 1000L, null, Act);
 
@@ -54,7 +71,7 @@ internal sealed class Nemesis(World world)
             victim = primary;
         if (!victim.Up || victim.DeclaredDead)
             return;
-        switch (_random.Below(20))
+        switch (_random.Below(21))
         {
             case 0 or 1 when CanSpare(victim):
                 world.Crash(victim);
@@ -90,6 +107,9 @@ internal sealed class Nemesis(World world)
             case 17:
                 HandOver(victim);
                 break;
+            case 18:
+                Split();
+                break;
             default:
                 Settings.Flip(world, victim);
                 break;
@@ -122,6 +142,86 @@ internal sealed class Nemesis(World world)
         world.After(_random.Between(100, 2500) * 1000L, null, world.Heal);
     }
 
+    /// <summary>
+    /// The cluster is cut in two, and after whatever time the larger side gives the smaller one up, which is to cost nothing as long as the larger one had
+    /// a copy of every shard.
+    /// </summary>
+    private void Split()
+    {
+        SimSilo[] living = [.. world.Silos.Where(silo => silo.Up && !silo.DeclaredDead)];
+        if (living.Length < 3 || world.Doomed.Count > 0)
+            return;
+        int few = _random.Between(1, (living.Length - 1) / 2), from = _random.Below(living.Length), ms = _random.Between(50, 3 * world.Plan.Primary.ReplicaTimeoutMs);
+        for (int i = 0; i < few; i++)
+            world.Doomed.Add(living[(from + i) % living.Length]);
+        if (!CanSpareTheDoomed())
+        {
+            world.Doomed.Clear();
+            return;
+        }
+
+        world.Note($"the cluster is cut in two, {string.Join(", ", world.Doomed.Select(silo => silo.Name))} on the smaller side");
+        world.Count("Split");
+        foreach (SimSilo doomed in world.Doomed)
+        {
+            foreach (SimSilo other in living.Where(other => !world.Doomed.Contains(other)))
+            {
+                world.Cut(doomed, other);
+                world.Cut(other, doomed);
+            }
+        }
+
+        bool ends = _random.Chance(0.7);
+        SimSilo[] smaller = [.. world.Doomed];
+        world.After(ms * 1000L, null, () =>
+        {
+            // The network may have been mended meanwhile, or the larger side have lost somebody as well.
+            if (!ends || !world.Chaos || !smaller.All(world.Doomed.Contains) || !living.All(silo => silo.Up && !silo.DeclaredDead))
+                return;
+            ExpectSurvivors();
+            foreach (SimSilo doomed in smaller)
+                world.DeclareDead(doomed);
+        });
+        world.After((ms + _random.Between(1, 500)) * 1000L, null, world.Heal);
+    }
+
+    /// <summary>
+    /// True when every shard has a whole in-sync copy on the larger side that nothing is wrong with: a primary on the smaller side that has not heard
+    /// of it for long may leave it out for that.
+    /// </summary>
+    private bool CanSpareTheDoomed()
+    {
+        for (int shard = 0; shard < world.Plan.Shards; shard++)
+        {
+            ShardRecord current = world.Store.Current(shard);
+            if (current.Primary is not { } primary || world.Find(primary.Silo)?.Slot(shard) is not { Primary: { } reigns, Ghosts.Count: 0 } || reigns.Core.Epoch != current.Epoch)
+                return false;
+            foreach (ShardRecord record in world.Store.MayLand(shard).Append(current))
+            {
+                if (!Survivors(record, shard, null).Any(silo => silo == reigns.Silo || reigns.Core.Links.Any(link => link.Silo == silo.Name && IsFresh(reigns, link))))
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>What the smaller side did while it was cut off must not have cost the larger one a shard.</summary>
+    private void ExpectSurvivors()
+    {
+        for (int shard = 0; shard < world.Plan.Shards; shard++)
+        {
+            foreach (ShardRecord record in world.Store.MayLand(shard).Append(world.Store.Current(shard)))
+            {
+                if (!Survivors(record, shard, null).Any())
+                    throw world.Violation($"Shard {shard}: while the cluster was cut in two its copies on the larger side were left out: {record}");
+            }
+        }
+    }
+
+    private static bool IsFresh(SimPrimary primary, PrimaryLink link) =>
+        link.Phase == LinkPhase.Online && primary.Now.MonotonicMs - link.AcknowledgedAtMs < primary.Options.ReplicaTimeoutMs / 3;
+
     /// <summary>A member that is slow for a while: all that comes to it takes many times as long.</summary>
     private void Slow(SimSilo victim)
     {
@@ -146,8 +246,8 @@ internal sealed class Nemesis(World world)
     }
 
     /// <summary>
-    /// A primary that lives is given up, and a member that hears nobody takes over, while the others still follow the
-    /// old one: tails part, and for a while two reign.
+    /// A primary that lives is given up and a member takes over: one that hears nobody, while the others still follow the old one, so that tails part; or
+    /// the old one hears nobody, while the others follow the new one, so that for a while two reign.
     /// </summary>
     private void Coup(int shard)
     {
@@ -159,12 +259,16 @@ internal sealed class Nemesis(World world)
         SimSilo usurper = _random.Pick(members);
         world.Note($"coup of {usurper.Name} against {primary.Name} over shard {shard}");
         world.Count("Coup");
-        foreach (SimSilo other in world.Silos.Where(other => other != usurper))
+        SimSilo lonely = _random.Chance(0.5) ? usurper : primary;
+        foreach (SimSilo other in world.Silos.Where(other => other != lonely))
         {
-            world.Cut(usurper, other);
-            world.Cut(other, usurper);
+            world.Cut(lonely, other);
+            world.Cut(other, lonely);
         }
 
+        // Activations are lost from the directory when silos come and go.
+        if (_random.Chance(0.2))
+            primary.Slot(shard).Orphan();
         world.DeclareDead(primary);
         foreach (int delay in (int[])[60, 200, 400])
             world.After(delay * 1000L, usurper, usurper.Slot(shard).Activate);
@@ -201,15 +305,6 @@ internal sealed class Nemesis(World world)
                 Cut(victim, everywhere: true, bothWays: ms % 2 == 0);
         });
     }
-
-    private void NextHandOver() => world.After(_random.Between(world.Plan.HandOverMs / 2, world.Plan.HandOverMs * 2) * 1000L, null, () =>
-    {
-        if (!world.Chaos)
-            return;
-        NextHandOver();
-        if (world.Running.Count > 0)
-            HandOver(_random.Pick(world.Running));
-    });
 
     private void DeclareDeadIfSpare(SimSilo victim)
     {

@@ -71,6 +71,12 @@ internal sealed record SimPlan
     /// <summary>Pause between two planned hand-overs, in milliseconds; 0 = only those of the nemesis.</summary>
     public int HandOverMs { get; init; }
 
+    /// <summary>Pause between two coups, in milliseconds; 0 = only those of the nemesis.</summary>
+    public int CoupMs { get; init; }
+
+    /// <summary>Pause between two times that the cluster is cut in two, in milliseconds; 0 = only those of the nemesis.</summary>
+    public int SplitMs { get; init; }
+
     /// <summary>Pause between two words to primaries on where their replicas are to be, in milliseconds; 0 = none says anything.</summary>
     public int WishMs { get; init; }
 
@@ -220,4 +226,7 @@ internal enum RuntimeBug
 
     /// <summary>That a silo knows of no primary counts as proof that there is none: what was granted to it is not waited out.</summary>
     VoidsGrantsOfTheLost = 8192,
+
+    /// <summary>Who takes a shard over leaves out whoever did not answer.</summary>
+    ForgetsTheSilent = 16384,
 }

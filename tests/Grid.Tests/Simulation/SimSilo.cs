@@ -29,6 +29,7 @@ internal sealed class SimSilo
         _driftPpm = world.Random.Between(-15_000, 15_000);
         Alive = [Name];
         world.After(world.Random.Below(50_000), this, Tick);
+        world.After(world.Random.Below(50_000), this, Greet);
     }
 
     public World World { get; }
@@ -79,6 +80,9 @@ internal sealed class SimSilo
     /// <summary>Who is alive, as far as this silo has heard.</summary>
     public HashSet<string> Alive { get; private set; }
 
+    /// <summary>Who has answered this silo lately.</summary>
+    public SiloContacts Contacts { get; } = new();
+
     /// <summary>Where this silo thinks that each shard's primary is.</summary>
     public SimSilo?[] Known { get; }
 
@@ -102,6 +106,15 @@ internal sealed class SimSilo
         Up = false;
         foreach (Slot slot in _slots)
             slot.Drop();
+    }
+
+    /// <summary>Every silo asks every other one for a sign of life.</summary>
+    private void Greet()
+    {
+        long askedAtMs = World.Now(this).MonotonicMs;
+        foreach (SimSilo other in World.Silos.Where(other => other != this && other.Up && Alive.Contains(other.Name)))
+            World.Tell(this, other, () => World.Tell(other, this, () => Contacts.OnAnswer(other.Name, askedAtMs)));
+        World.After(World.Plan.Primary.HeartbeatMs * 1000L, this, Greet);
     }
 
     private void Tick()

@@ -65,6 +65,8 @@ internal sealed class Takeover(Slot slot, Action over)
         TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, slot.Silo.Alive, slot.Silo.Alive);
         if (_world.Plan.Broken.HasFlag(RuntimeBug.VoidsGrantsOfTheLost) && _polled.Exists(copy => copy.Name == record.Primary))
             plan = plan with { EndedEpoch = record.Epoch };
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.ForgetsTheSilent))
+            plan = plan with { InSync = [.. plan.InSync.Where(member => _polled.Exists(copy => copy.Name == member))] };
         _world.Note($"{slot.Silo.Name} shard {slot.Shard}: {plan.Verdict} {plan.Silo} ({plan.Reason})");
         if (plan.Verdict == TakeoverVerdict.Reigned)
             _world.Directory[slot.Shard] = _world.Find(plan.Silo);

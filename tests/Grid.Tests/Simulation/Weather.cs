@@ -35,8 +35,10 @@ internal static class Weather
         nameof(PlantedBug.RepeatsWithoutLookup) or nameof(PlantedBug.RepeatsBehindLaterEffects) or nameof(PlantedBug.TellsUncommittedResult)
             or nameof(RuntimeBug.ClientRepeatsAsNew) => Repeats(plan),
         nameof(PlantedBug.SurrendersEarly) or nameof(PlantedBug.ExecutesSealed) or nameof(PlantedBug.ReignsAfterSurrender) => HandOvers(plan),
-        nameof(PlantedBug.RepliesWithoutLease) => Coups(plan),
+        nameof(PlantedBug.ShrinksWithoutMajority) => Splits(plan),
+        nameof(RuntimeBug.ForgetsTheSilent) => Splits(plan) with { HandOverMs = 80 },
         nameof(PlantedBug.ServesBeforeBarrier) => Coups(plan) with { ThinkMs = 3, Keys = 4 },
+        nameof(PlantedBug.RepliesWithoutLease) => Depositions(plan),
         nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 100, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, LeaseMs = 1200 } },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
         nameof(PlantedBug.ShrinksBeforeGrown) or Wishes => plan with { WishMs = 150 },
@@ -52,8 +54,35 @@ internal static class Weather
         Primary = plan.Primary with { Replicas = 3, MinInSync = 3 },
     };
 
+    /// <summary>
+    /// Many primaries that hear nobody are given up, and answer clients while another one reigns. They refuse writes soon, or every key would be
+    /// uncommitted and nothing be read; the others have members enough to take writes at once.
+    /// </summary>
+    private static SimPlan Depositions(SimPlan plan) => plan with
+    {
+        Silos = 5,
+        NemesisMs = 0,
+        CoupMs = 400,
+        ChaosMs = 6000,
+        Clients = 4,
+        Keys = 6,
+        ThinkMs = 5,
+        Primary = plan.Primary with { Replicas = 3, MinInSync = 2, ReplicaTimeoutMs = 300, HeartbeatMs = 60, LeaseMs = 200 },
+    };
+
     /// <summary>Shards change hands all the time, under load.</summary>
     private static SimPlan HandOvers(SimPlan plan) => plan with { HandOverMs = 100, ThinkMs = 5, ChaosMs = 6000 };
+
+    /// <summary>The cluster is cut in two all the time.</summary>
+    private static SimPlan Splits(SimPlan plan) => plan with
+    {
+        Silos = 5,
+        NemesisMs = 0,
+        SplitMs = 500,
+        ChaosMs = 6000,
+        SlowSilo = 0,
+        Primary = plan.Primary with { Replicas = 2 },
+    };
 
     /// <summary>Answers are lost.</summary>
     private static SimPlan Repeats(SimPlan plan) => plan with { CallLost = 0.1, CallStuck = 0.1, NemesisMs = 200, ThinkMs = 5 };

@@ -5,6 +5,9 @@ internal sealed partial class World
 {
     private readonly HashSet<(int From, int To)> _cut = [];
 
+    /// <summary>The smaller side of a cluster that is cut in two: the larger one may give it up at any moment.</summary>
+    public HashSet<SimSilo> Doomed { get; } = [];
+
     /// <summary>The newest incarnation of each silo, dead ones included.</summary>
     public List<SimSilo> Silos { get; } = [];
 
@@ -94,6 +97,7 @@ internal sealed partial class World
         foreach (SimSilo silo in Silos.Where(silo => _cut.Any(pair => pair.From == silo.Index || pair.To == silo.Index)))
             silo.Trouble(NowMs);
         _cut.Clear();
+        Doomed.Clear();
     }
 
     /// <summary>A one-way message: delayed, perhaps lost, overtaken by others.</summary>

@@ -44,6 +44,7 @@ internal sealed class PrimaryRig : IPrimaryOutput
         Core = new ShardPrimary(Copy, Token, record, Options, _random, this);
         Alive = ["a", .. others.Length == 0 ? ["b", "c", "d"] : others];
         Core.Start(Alive, Now);
+        InTouch = true;
     }
 
     public PrimaryOptions Options { get; }
@@ -67,6 +68,12 @@ internal sealed class PrimaryRig : IPrimaryOutput
     public SnapshotPlan? Snapshot { get; private set; }
 
     public List<(SavedSnapshot Saved, SnapshotMember Member)> SavedSent { get; } = [];
+
+    /// <summary>False while the silo hears too few others.</summary>
+    public bool InTouch
+    {
+        set => Core.OnMajorityAnswered(value ? long.MaxValue / 2 : long.MinValue / 2);
+    }
 
     /// <summary>False while the silo has no place for another sync.</summary>
     public bool HasPlace { get; set; } = true;

@@ -50,7 +50,11 @@ internal sealed class StagePrimary : IPrimaryOutput
         foreach (StageSending sending in _sendings.ToArray())
             Send(sending);
         if (_stage.Ms % Stage.TickMs == 0)
+        {
+            Core.OnMajorityAnswered(_stage.Now.MonotonicMs);
             Core.Tick(_stage.Now);
+        }
+
         ShowLease();
     }
 
