@@ -41,7 +41,7 @@ internal static class EventsVerb
                 Shard = parsed.GetValue(shard),
                 Most = parsed.GetValue(most),
             };
-            EventPrinter printer = new((await cluster.Operator.GetStatusAsync()).Silos, parsed.GetValue(json));
+            EventPrinter printer = new((await cluster.Operator.AskStatusAsync(cancellation)).Silos, parsed.GetValue(json));
             DateTimeOffset newest = printer.Print(await cluster.Operator.GetEventsAsync(query));
             if (parsed.GetValue(follow))
                 await FollowAsync(cluster.Operator, query, newest, printer, cancellation);

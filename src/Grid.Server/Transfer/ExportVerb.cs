@@ -30,7 +30,7 @@ internal static class ExportVerb
         {
             FileInfo target = parsed.GetValue(file)!;
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             SnapshotCodec codec = parsed.GetValue(compression) == Packing.Lz4 ? SnapshotCodec.Lz4 : SnapshotCodec.None;
             RdbExport run = new(cluster.Operator, status.Shards.Count, codec, (parsed.GetValue(keyspace) ?? []).ToHashSet(StringComparer.Ordinal), TimeProvider.System);
             long began = Stopwatch.GetTimestamp();
