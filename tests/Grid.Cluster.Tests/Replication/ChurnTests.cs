@@ -53,7 +53,7 @@ public sealed class ChurnTests
     /// <summary>Writes growing numbers to one key; a number counts only once it was acknowledged.</summary>
     private static async Task WriteAsync(GridCluster cluster, int key, long[] acknowledged, CancellationToken stop)
     {
-        RawClient client = new(cluster.Client, Shards);
+        RawClient client = new(cluster.Client, Shards, RawClient.ShortPatience);
         for (long number = 1; !stop.IsCancellationRequested; number++)
         {
             try

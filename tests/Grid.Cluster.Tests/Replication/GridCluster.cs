@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Grid.Replication.Copies;
 using Grid.Replication.Records;
@@ -153,16 +154,13 @@ internal sealed class GridCluster : IAsyncDisposable
         for (int shard = 0; shard < Shards; shard++)
         {
             IReadOnlyList<(string Silo, long Offset, string Digest)> digests = [];
-            bool equal = false;
-            for (int attempt = 0; !equal && attempt < 200; attempt++)
+            for (long start = Stopwatch.GetTimestamp(); digests.Count != copies || digests.Select(digest => (digest.Offset, digest.Digest)).Distinct().Count() != 1;)
             {
+                if (Stopwatch.GetElapsedTime(start) > Until.Limit)
+                    Assert.Fail($"After {Until.Limit.TotalSeconds} s the copies of shard {shard} differ: {string.Join("; ", digests)}\n{Counters}");
                 digests = await DigestAsync(shard);
-                equal = digests.Count == copies && digests.Select(digest => (digest.Offset, digest.Digest)).Distinct().Count() == 1;
-                if (!equal)
-                    await Task.Delay(25, TestContext.Current.CancellationToken);
+                await Task.Delay(5, TestContext.Current.CancellationToken);
             }
-
-            Assert.True(equal, $"shard {shard}: {string.Join("; ", digests)}\n{Counters}");
         }
     }
 

@@ -49,7 +49,7 @@ internal sealed class NumberWriters : IAsyncDisposable
 
     private async Task WriteAsync(int key, CancellationToken stop)
     {
-        RawClient client = new(_cluster.Client, _cluster.Shards);
+        RawClient client = new(_cluster.Client, _cluster.Shards, RawClient.ShortPatience);
         for (long number = 1; !stop.IsCancellationRequested; number++)
         {
             try

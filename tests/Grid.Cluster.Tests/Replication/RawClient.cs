@@ -7,11 +7,14 @@ using Grid.Formats.Operations;
 namespace Grid.Cluster.Tests.Replication;
 
 /// <summary>Talks to shard grains as the client's pipelines do, one batch outside of any order at a time.</summary>
-internal sealed class RawClient(IGrainFactory grains, int shards)
+internal sealed class RawClient(IGrainFactory grains, int shards, TimeSpan? patience = null)
 {
     public const string Keyspace = "test";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    /// <summary>How long a writer waits that tries again, and goes on beside silos that die.</summary>
+    public static readonly TimeSpan ShortPatience = TimeSpan.FromSeconds(2);
+
+    private readonly TimeSpan _patience = patience ?? Until.Limit;
 
     public static int ShardOf(int key, int shards) => key % shards;
 
@@ -43,7 +46,7 @@ internal sealed class RawClient(IGrainFactory grains, int shards)
         RequestHeader.PatchCount(request, writer.Count);
 
         // A client is not told of the death of a silo behind its gateway: without a bound it would wait for Orleans' 30 s.
-        PooledBuffer reply = await grains.GetGrain<IShardGrain>(shard).ExecuteAsync(request).AsTask().WaitAsync(Patience);
+        PooledBuffer reply = await grains.GetGrain<IShardGrain>(shard).ExecuteAsync(request).AsTask().WaitAsync(_patience);
         request.Release();
         try
         {
