@@ -41,7 +41,10 @@ internal static class EventsVerb
                 Shard = parsed.GetValue(shard),
                 Most = parsed.GetValue(most),
             };
-            EventPrinter printer = new((await cluster.Operator.GetStatusAsync()).Silos, parsed.GetValue(json));
+            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            if (query.Shard is { } number && (number < 0 || number >= status.Shards.Count))
+                throw new CommandException(ExitCode.Usage, $"'{number}' is no shard: 0 to {status.Shards.Count - 1}.");
+            EventPrinter printer = new(status.Silos, parsed.GetValue(json));
             DateTimeOffset newest = printer.Print(await cluster.Operator.GetEventsAsync(query));
             if (parsed.GetValue(follow))
                 await FollowAsync(cluster.Operator, query, newest, printer, cancellation);
@@ -104,7 +107,7 @@ internal sealed class EventPrinter(IReadOnlyList<Client.Contracts.Operator.SiloS
         string color = happened.Severity switch { EventSeverity.Error => "red", EventSeverity.Warning => "yellow", _ => "default" };
         string shard = happened.Shard is { } number ? $"shard {number.ToString(CultureInfo.InvariantCulture)} " : "";
         string about = happened.About.Length > 0 && happened.About != happened.Silo && happened.AboutName.Length == 0 ? $" (about {NameOf(happened.About)})" : "";
-        return $"{happened.Time.ToLocalTime():HH:mm:ss.fff} [{color}]{happened.Severity,-7} {happened.Kind,-14}[/] {Markup.Escape($"{NameOf(happened.Silo)}: {shard}{happened.Text}{about}")}";
+        return $"{happened.Time.ToLocalTime():HH:mm:ss.fff} [{color}]{happened.Severity,-7} {happened.Kind,-14}[/] {Markup.Escape($"{NameOf(happened.Silo)}: {shard}{SiloNames.InText(happened.Text, NameOf)}{about}")}";
     }
 
     private string NameOf(string silo) => _names.GetValueOrDefault(silo, silo.Split('@')[0]);
