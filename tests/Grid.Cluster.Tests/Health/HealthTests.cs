@@ -167,8 +167,10 @@ public sealed class HealthTests
     }
 
     /// <summary>An object of an interface that hands calls on.</summary>
+#pragma warning disable CA1852 // Its subtypes are made at run time.
     internal class Proxy<T> : DispatchProxy
         where T : class
+#pragma warning restore CA1852
     {
         private T? _inner;
         private Func<MethodInfo, Func<object?>, object?>? _around;
