@@ -239,6 +239,9 @@ internal enum PlantedBug
     /// <summary>A primary leaves silent members out although it hears too few silos to know who of them is cut off.</summary>
     ShrinksWithoutMajority,
 
+    /// <summary>The time for which a primary was cut off counts as its members' silence once it is not any more.</summary>
+    CountsSilenceWhileCutOff,
+
     /// <summary>A member that is not where replicas are wanted is left out before another one has taken its place.</summary>
     ShrinksBeforeGrown,
 

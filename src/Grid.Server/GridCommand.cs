@@ -48,6 +48,11 @@ internal static class GridCommand
             await Console.Error.WriteLineAsync($"grid: {failure.Message}");
             return ExitCode.Failed;
         }
+        catch (Exception failure) when (failure is OrleansException or TimeoutException)
+        {
+            await Console.Error.WriteLineAsync($"grid: the cluster does not answer: {failure.Message}");
+            return ExitCode.Unreachable;
+        }
         catch (OperationCanceledException)
         {
             await Console.Error.WriteLineAsync("grid: interrupted.");

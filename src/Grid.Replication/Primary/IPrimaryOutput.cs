@@ -192,7 +192,7 @@ public enum PrimaryEvent
 /// <summary>One snapshot, for one cohort.</summary>
 /// <param name="Announcement">What the members are told of it.</param>
 /// <param name="BaseEpoch">Epoch of the mutation at the base offset.</param>
-/// <param name="Sessions">The session table at the base, packed, in the parts in which it goes into the snapshot: <see cref="SnapshotPlan.SessionsField"/>.</param>
+/// <param name="Sessions">The session table at the base; the parts that it is packed in go into the snapshot: <see cref="SnapshotPlan.SessionsField"/>.</param>
 /// <param name="Scan">The storage's snapshot; whoever carries the plan out disposes it.</param>
 /// <param name="Members">The cohort.</param>
 /// <param name="Transport">Where it goes first.</param>
@@ -201,14 +201,14 @@ public enum PrimaryEvent
 public sealed record SnapshotPlan(
     SyncAnnouncement Announcement,
     long BaseEpoch,
-    IReadOnlyList<byte[]> Sessions,
+    FrozenSessions Sessions,
     ShardSnapshot Scan,
     IReadOnlyList<SnapshotMember> Members,
     SyncTransport Transport,
     bool Checksums,
     CodecReason Reason)
 {
-    /// <summary>Name of the extra field that each part of <see cref="Sessions"/> is written in, before the entries.</summary>
+    /// <summary>Name of the extra field that each packed part of <see cref="Sessions"/> is written in, before the entries.</summary>
     public const string SessionsField = SessionCodec.FieldName;
 
     /// <summary>Random name of the snapshot.</summary>

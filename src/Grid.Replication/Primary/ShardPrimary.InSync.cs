@@ -46,9 +46,20 @@ public sealed partial class ShardPrimary
         AskForReplicas(now);
     }
 
-    /// <summary>More than half of the silos that are alive, this one counted, have answered what this one asked them no earlier than at a time.</summary>
+    /// <summary>
+    /// More than half of the silos that are alive, this one counted, have answered what this one asked them no earlier than at a time. To be told at every
+    /// tick. When it is recent again after a while in which it was not, the silence of members begins anew: it was this silo that was cut off, and what
+    /// the others decided about it meanwhile may still be on its way.
+    /// </summary>
     /// <param name="atMs">The time, by the clock of <see cref="Instant.MonotonicMs"/>; see <see cref="SiloContacts"/>. It may lie further back than the last one told.</param>
-    public void OnMajorityAnswered(long atMs) => _majorityAtMs = atMs;
+    /// <param name="now">The present.</param>
+    public void OnMajorityAnswered(long atMs, Instant now)
+    {
+        bool wasInTouch = IsInTouch(now);
+        _majorityAtMs = atMs;
+        if (!wasInTouch && IsInTouch(now) && !Plants(PlantedBug.CountsSilenceWhileCutOff))
+            ForgiveSilence(now);
+    }
 
     private void ForgetDeadSilos()
     {
@@ -138,10 +149,10 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>
-    /// Whether most silos have answered lately. Half of the time-out of a member: one that fell silent because this silo was cut off is not given up
-    /// before that is known.
+    /// Whether most silos have answered lately: within a quarter of the time-out of a member, so that one that fell silent because this silo was cut off is
+    /// not given up before that is known, nor a cut missed that lasted long enough for a silo to be declared dead.
     /// </summary>
-    private bool IsInTouch(Instant now) => now.MonotonicMs - _majorityAtMs < _options.ReplicaTimeoutMs / 2;
+    private bool IsInTouch(Instant now) => now.MonotonicMs - _majorityAtMs < _options.ReplicaTimeoutMs / 4;
 
     /// <summary>A member whose silo lives and is not known to have another copy.</summary>
     private bool IsThere(CopyName member) =>

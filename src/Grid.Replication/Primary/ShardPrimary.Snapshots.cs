@@ -73,7 +73,7 @@ public sealed partial class ShardPrimary
         LogPosition at = _copy.Position;
         ShardSnapshot scan = _copy.Store.BeginSnapshot(EntryVersion.Pack(at.Epoch, at.Offset));
         SyncAnnouncement announcement = new(_entropy.NextId(), at.Offset, reason == CodecReason.EveryMemberDecodes, _record.Lineage, Plants(PlantedBug.ForgetsHistory) ? [] : [.. _copy.History.Starts]);
-        IReadOnlyList<byte[]> sessions = Plants(PlantedBug.SnapshotsWithoutSessions) ? new SessionTable().Pack() : _copy.Sessions.Pack();
+        FrozenSessions sessions = Plants(PlantedBug.SnapshotsWithoutSessions) ? new SessionTable().Freeze() : _copy.Sessions.Freeze();
         SnapshotMember[] members = [.. cohort.Select(MemberOf)];
         _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, sessions, scan, members, _options.Transport, _options.Checksums, reason));
         foreach (PrimaryLink link in cohort)

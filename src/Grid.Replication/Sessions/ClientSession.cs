@@ -33,6 +33,7 @@ internal sealed class ClientSession(int id, ulong client, long floor, long usedA
 
     private AppliedOperation[] _entries = new AppliedOperation[EntriesMin];
     private int _start;
+    private int _frozenTo;
 
     /// <summary>Its id among the shard's sessions.</summary>
     public int Id { get; } = id;
@@ -52,6 +53,13 @@ internal sealed class ClientSession(int id, ulong client, long floor, long usedA
     /// <summary>Those operations.</summary>
     public ReadOnlySpan<AppliedOperation> Entries => _entries.AsSpan(_start, Count);
 
+    /// <summary>The session as it is now. What lies in its array up to here is not written to any more; what comes later is put behind, or into another array.</summary>
+    public FrozenSession Freeze()
+    {
+        _frozenTo = Math.Max(_frozenTo, _start + Count);
+        return new FrozenSession(Id, Client, Floor, UsedAt, _entries.AsMemory(_start, Count));
+    }
+
     /// <summary>Remembers one more, and forgets what is below <paramref name="floor"/>.</summary>
     public void Record(in AppliedOperation operation, long floor, long offset)
     {
@@ -62,7 +70,7 @@ internal sealed class ClientSession(int id, ulong client, long floor, long usedA
         int at = Count;
         while (at > 0 && Entries[at - 1].Number >= operation.Number)
             at--;
-        MakeRoom();
+        MakeRoom(_start + at);
         if (at < Count)
             Array.Copy(_entries, _start + at, _entries, _start + at + 1, Count - at);
         _entries[_start + at] = operation;
@@ -110,15 +118,21 @@ internal sealed class ClientSession(int id, ulong client, long floor, long usedA
             _start = 0;
     }
 
-    private void MakeRoom()
+    /// <summary>Makes room for one more, from <paramref name="place"/> of the array on.</summary>
+    private void MakeRoom(int place)
     {
-        if (_start + Count < _entries.Length)
+        bool isFull = _start + Count == _entries.Length;
+        if (!isFull && place >= _frozenTo)
             return;
         AppliedOperation[] from = _entries;
-        if (Count > _entries.Length / 2)
+        if (isFull && Count > _entries.Length / 2)
             _entries = new AppliedOperation[_entries.Length * 2];
+        else if (_frozenTo > 0)
+            _entries = new AppliedOperation[_entries.Length];
         Array.Copy(from, _start, _entries, 0, Count);
         _start = 0;
+        if (_entries != from)
+            _frozenTo = 0;
     }
 
     private static int LowerBound(ReadOnlySpan<AppliedOperation> entries, long number)

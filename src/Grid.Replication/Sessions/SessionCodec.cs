@@ -16,12 +16,12 @@ internal static class SessionCodec
     private const int EntryBytesMax = 8 + 4 + 1 + BufferFields.VarIntBytesMax + (2 * BufferFields.VarLongBytesMax);
 
     /// <summary>Writes all of it: at least one part.</summary>
-    public static IReadOnlyList<byte[]> Pack(SessionTable table)
+    public static IReadOnlyList<byte[]> Pack(FrozenSessions table)
     {
         List<byte[]> parts = [];
         PooledBuffer buffer = PooledBuffer.Rent(4096);
         Begin(buffer, table);
-        foreach (ClientSession session in table.Sessions)
+        foreach (ref readonly FrozenSession session in table.Sessions)
         {
             if (buffer.Length >= PartBytes)
             {
@@ -56,13 +56,13 @@ internal static class SessionCodec
         }
     }
 
-    private static void Begin(PooledBuffer buffer, SessionTable table)
+    private static void Begin(PooledBuffer buffer, FrozenSessions table)
     {
         buffer.WriteByte(Version);
         buffer.WriteUInt64(table.EvictedUpTo);
     }
 
-    private static void Write(PooledBuffer buffer, ClientSession session)
+    private static void Write(PooledBuffer buffer, in FrozenSession session)
     {
         Span<byte> span = buffer.GetSpan(SessionBytesMax);
         int i = BufferFields.WriteVarInt(span, session.Id);
@@ -70,10 +70,10 @@ internal static class SessionCodec
         i += 8;
         i += BufferFields.WriteVarLong(span[i..], session.Floor);
         i += BufferFields.WriteVarLong(span[i..], session.UsedAt);
-        i += BufferFields.WriteVarInt(span[i..], session.Count);
+        i += BufferFields.WriteVarInt(span[i..], session.Entries.Length);
         buffer.Advance(i);
         long before = session.Floor;
-        foreach (ref readonly AppliedOperation operation in session.Entries)
+        foreach (ref readonly AppliedOperation operation in session.Entries.Span)
         {
             span = buffer.GetSpan(EntryBytesMax);
             i = BufferFields.WriteVarLong(span, operation.Number - before);

@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using Grid.Formats.Binary;
 using Grid.Formats.Mutations;
 
@@ -61,17 +60,21 @@ public sealed class SessionTable
         Entries += session.Count - before;
     }
 
-    /// <summary>A hash of all that is remembered: equal on copies at the same position.</summary>
-    public ulong Digest()
+    /// <summary>The table as it is now, for others to pack or to hash while it goes on. Takes time by sessions, not by operations.</summary>
+    public FrozenSessions Freeze()
     {
-        XxHash3 hash = new();
-        foreach (byte[] part in Pack())
-            hash.Append(part);
-        return hash.GetCurrentHashAsUInt64();
+        FrozenSession[] sessions = new FrozenSession[Count];
+        int i = 0;
+        foreach (ClientSession session in Sessions)
+            sessions[i++] = session.Freeze();
+        return new FrozenSessions(sessions, EvictedUpTo);
     }
 
+    /// <summary>A hash of all that is remembered: equal on copies at the same position.</summary>
+    public ulong Digest() => Freeze().Digest();
+
     /// <summary>The table as it stands in a snapshot, in parts of moderate size.</summary>
-    public IReadOnlyList<byte[]> Pack() => SessionCodec.Pack(this);
+    public IReadOnlyList<byte[]> Pack() => Freeze().Pack();
 
     /// <summary>Takes a part of a snapshot's table into this one.</summary>
     /// <exception cref="MalformedException">It is no such part.</exception>

@@ -111,6 +111,20 @@ public sealed record TakeoverPlan(
             surrendered is null ? 0 : record.Epoch);
     }
 
+    /// <summary>
+    /// True when no further answer can change what is decided: the primary reigns, or it has handed the shard over and the receiver has answered too,
+    /// since then nobody has more than the receiver.
+    /// </summary>
+    /// <param name="record">The shard's record.</param>
+    /// <param name="polled">The copies that have answered so far.</param>
+    public static bool KnowsEnough(ShardRecord record, IReadOnlyCollection<PolledCopy> polled)
+    {
+        if (record.Primary is not { } primary || polled.FirstOrDefault(copy => copy.Name == primary) is not { Name.Silo: not null } recorded)
+            return false;
+        return recorded.Reigns
+            || (recorded.Surrendered is { } ended && ended.Epoch == record.Epoch && polled.Any(copy => copy.Name == ended.Receiver && copy.State == CopyState.Complete));
+    }
+
     /// <summary>True when the member's silo has answered, and not with that copy, or not with a whole one.</summary>
     private static bool IsGone(CopyName member, IReadOnlyCollection<PolledCopy> polled) =>
         polled.Any(copy => copy.Name.Silo == member.Silo) && !polled.Any(copy => copy.Name == member && copy.State == CopyState.Complete);

@@ -31,7 +31,7 @@ internal static class DigestVerb
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
             IGridOperatorGrain grid = cluster.Operator;
-            ClusterStatus status = await grid.GetStatusAsync();
+            ClusterStatus status = await grid.AskStatusAsync(cancellation);
             long began = Stopwatch.GetTimestamp();
             ShardDigest[] digests = await Terminal.ProgressAsync("digest", status.Shards.Count, bytes: false, progress => RunAsync(grid, status.Shards.Count, TimeSpan.FromSeconds(parsed.GetValue(wait)), progress, cancellation));
             if (parsed.GetValue(json))

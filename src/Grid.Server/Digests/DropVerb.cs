@@ -19,7 +19,7 @@ internal static class DropVerb
         drop.SetAction(async (parsed, cancellation) =>
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             string address = SiloNames.Find(status, parsed.GetValue(silo)!);
             int[] shards = Shards(status, parsed.GetValue(shard)!, address);
             int failed = 0;

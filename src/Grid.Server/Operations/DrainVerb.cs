@@ -22,7 +22,7 @@ internal static class DrainVerb
         drain.SetAction(async (parsed, cancellation) =>
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             string address = SiloNames.Find(status, parsed.GetValue(silo)!);
             string name = SiloNames.Of(status, address);
             bool draining = !parsed.GetValue(cancel);
@@ -41,13 +41,13 @@ internal static class DrainVerb
 
     private static async Task<int> WaitAsync(IGridOperatorGrain grid, string address, string name, CancellationToken cancellation)
     {
-        ClusterStatus first = await grid.GetStatusAsync();
+        ClusterStatus first = await grid.AskStatusAsync(cancellation);
         int total = Held(first, address).Length;
         ClusterStatus last = await Terminal.ProgressAsync($"Draining {name}", total, bytes: false, async report =>
         {
             while (true)
             {
-                ClusterStatus status = await grid.GetStatusAsync();
+                ClusterStatus status = await grid.AskStatusAsync(cancellation);
                 ShardStatus[] held = Held(status, address);
                 report(total - held.Length);
                 if (held.Length == 0 || Unmovable(status, held, address))

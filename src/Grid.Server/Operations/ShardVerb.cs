@@ -23,7 +23,7 @@ internal static class ShardVerb
         move.SetAction(async (parsed, cancellation) =>
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             int number = SiloNames.Shard(status, parsed.GetValue(shard)!);
             string address = SiloNames.Find(status, parsed.GetValue(silo)!);
             await MoveAsync(cluster.Operator, number, address, cancellation);
@@ -42,7 +42,7 @@ internal static class ShardVerb
         release.SetAction(async (parsed, cancellation) =>
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            int number = SiloNames.Shard(await cluster.Operator.GetStatusAsync(), parsed.GetValue(shard)!);
+            int number = SiloNames.Shard(await cluster.Operator.AskStatusAsync(cancellation), parsed.GetValue(shard)!);
             if (await cluster.Operator.ReleaseShardAsync(number) is { } problem)
                 throw new CommandException(ExitCode.Failed, $"shard {number} is not released: {problem}.");
             await Console.Out.WriteLineAsync($"Shard {number} goes where it is most even, if Grid:Rebalance is on.");
@@ -78,7 +78,7 @@ internal static class ShardVerb
         accept.SetAction(async (parsed, cancellation) =>
         {
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             int number = SiloNames.Shard(status, parsed.GetValue(shard)!);
             LossReport plan = await cluster.Operator.PlanLossAsync(number);
             Refuse(status, plan);

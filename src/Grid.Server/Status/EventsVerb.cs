@@ -41,7 +41,7 @@ internal static class EventsVerb
                 Shard = parsed.GetValue(shard),
                 Most = parsed.GetValue(most),
             };
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             if (query.Shard is { } number && (number < 0 || number >= status.Shards.Count))
                 throw new CommandException(ExitCode.Usage, $"'{number}' is no shard: 0 to {status.Shards.Count - 1}.");
             EventPrinter printer = new(status.Silos, parsed.GetValue(json));

@@ -26,16 +26,16 @@ internal static class StatusVerb
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
             StatusView view = new(parsed.GetValue(all));
             if (!parsed.GetValue(watch))
-                return await ShowOnceAsync(cluster.Operator, view, parsed.GetValue(json));
+                return await ShowOnceAsync(cluster.Operator, view, parsed.GetValue(json), cancellation);
             await WatchAsync(cluster.Operator, view, parsed.GetValue(json), cancellation);
             return ExitCode.Done;
         });
         return status;
     }
 
-    private static async Task<int> ShowOnceAsync(IGridOperatorGrain grid, StatusView view, bool json)
+    private static async Task<int> ShowOnceAsync(IGridOperatorGrain grid, StatusView view, bool json, CancellationToken cancellation)
     {
-        ClusterStatus status = await grid.GetStatusAsync();
+        ClusterStatus status = await grid.AskStatusAsync(cancellation);
         if (json)
         {
             Terminal.WriteJson(status);
@@ -46,8 +46,8 @@ internal static class StatusVerb
             if (StatusView.IsSyncing(status))
             {
                 // A second look, so that running syncs have a rate.
-                await Task.Delay(RateTime);
-                status = await grid.GetStatusAsync();
+                await Task.Delay(RateTime, cancellation);
+                status = await grid.AskStatusAsync(cancellation);
                 view.Observe(status, Stopwatch.GetTimestamp());
             }
 
@@ -64,7 +64,7 @@ internal static class StatusVerb
         {
             do
             {
-                ClusterStatus status = await grid.GetStatusAsync();
+                ClusterStatus status = await grid.AskStatusAsync(cancellation);
                 view.Observe(status, Stopwatch.GetTimestamp());
                 if (json)
                     Terminal.WriteJson(status, oneLine: true);
@@ -79,7 +79,7 @@ internal static class StatusVerb
         {
             do
             {
-                ClusterStatus status = await grid.GetStatusAsync();
+                ClusterStatus status = await grid.AskStatusAsync(cancellation);
                 view.Observe(status, Stopwatch.GetTimestamp());
                 live.UpdateTarget(view.Render(status));
             }

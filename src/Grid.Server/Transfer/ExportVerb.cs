@@ -34,7 +34,7 @@ internal static class ExportVerb
             if (target.Directory?.Exists == false)
                 throw new CommandException(ExitCode.Usage, $"there is no folder {target.DirectoryName}; make it first, or name another file.");
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
-            ClusterStatus status = await cluster.Operator.GetStatusAsync();
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             SnapshotCodec codec = parsed.GetValue(compression) == Packing.Lz4 ? SnapshotCodec.Lz4 : SnapshotCodec.None;
             RdbExport run = new(cluster.Operator, status.Shards.Count, codec, (parsed.GetValue(keyspace) ?? []).ToHashSet(StringComparer.Ordinal), TimeProvider.System);
             long began = Stopwatch.GetTimestamp();

@@ -16,14 +16,17 @@ internal sealed class HandOvers(IGrainFactory grains) : IDisposable
     private readonly SemaphoreSlim _places = new(AtOnce);
 
     /// <summary>Hands a shard over to the in-sync replica on a silo, and waits until it has a primary again.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="receiver">The silo.</param>
+    /// <param name="obstacle">Asked when its turn has come: why the shard is not to be moved any more, null if it is.</param>
     /// <returns>Why it has not been; null when it has.</returns>
-    public async Task<string?> MoveAsync(int shard, string receiver)
+    public async Task<string?> MoveAsync(int shard, string receiver, Func<string?>? obstacle = null)
     {
         IShardReplicationGrain grain = grains.GetGrain<IShardReplicationGrain>(shard);
         await _places.WaitAsync();
         try
         {
-            return await grain.HandOverAsync(receiver).AsTask().WaitAsync(SurrenderTime) ?? await grain.EnsureAsync().AsTask().WaitAsync(ReignTime);
+            return obstacle?.Invoke() ?? await grain.HandOverAsync(receiver).AsTask().WaitAsync(SurrenderTime) ?? await grain.EnsureAsync().AsTask().WaitAsync(ReignTime);
         }
         catch (Exception failure) when (failure is TimeoutException or OrleansException)
         {

@@ -31,10 +31,14 @@ internal sealed partial class Rebalancer(
     private static readonly TimeSpan IdlePeriod = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StepTime = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long silos that drain have for handing their primaries over before copies are made elsewhere all the same.</summary>
+    private static readonly TimeSpan HandOversFirst = TimeSpan.FromSeconds(3);
+
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly RebalancePlan _plan = new();
     private MembershipVersion _membershipSeen;
     private long _changedAtMs;
+    private long _handingOverSinceMs;
     private RebalanceStatus? _status;
 
     /// <inheritdoc/>
@@ -113,6 +117,8 @@ internal sealed partial class Rebalancer(
         await book.RefreshAsync();
         if (await PresentAsync(view) is not { } present)
             return true;
+        if (HandsOver(present, nowMs))
+            return true;
         GridOptions options = settings.Current;
 
         // While a silo leaves, every move beside those that it needs makes writes wait longer: the machines are busy, and so is the directory of grains.
@@ -124,6 +130,27 @@ internal sealed partial class Rebalancer(
         await Task.WhenAll(steps.Select(step => TakeAsync(step.Shard, step.Step)));
         return _plan.Left > 0 || !isQuiet;
     }
+
+    /// <summary>
+    /// True while a silo that drains has primaries that it can hand over, which it does by itself: writes wait for that, so nothing else is to burden the
+    /// machines meanwhile.
+    /// </summary>
+    private bool HandsOver(ShardPresent[] present, long nowMs)
+    {
+        string[] draining = book.Draining;
+        if (!present.Any(shard => draining.Contains(shard.Primary) && !shard.InSync.All(draining.Contains)))
+        {
+            _handingOverSinceMs = 0;
+            return false;
+        }
+
+        if (_handingOverSinceMs == 0)
+            _handingOverSinceMs = nowMs;
+        return nowMs - _handingOverSinceMs < HandOversFirst.TotalMilliseconds;
+    }
+
+    /// <summary>A move that waited for its turn while a silo began to leave would stand in the way of that silo's own.</summary>
+    private string? WhyNotNow() => _handingOverSinceMs == 0 && book.Active.Any(static silo => silo.Leaving) ? "a silo leaves, which comes first" : null;
 
     /// <summary>Where every shard is; null when a silo that is alive does not say.</summary>
     private async Task<ShardPresent[]?> PresentAsync(SiloMembership.View view)
@@ -156,22 +183,23 @@ internal sealed partial class Rebalancer(
                 LogHandsOver(shard.Shard, shard.Primary, receiver);
                 if (!troubles.IsFailing(Moving(shard.Shard)))
                     events.Add(EventKind.Move, EventSeverity.Info, shard.Shard, 0, "the rebalance moves the primary", receiver);
-                if (await handOvers.MoveAsync(shard.Shard, receiver) is { } problem)
-                    NotMoved(shard.Shard, problem, receiver);
+                if (await handOvers.MoveAsync(shard.Shard, receiver, WhyNotNow) is { } problem)
+                    NotMoved(shard.Shard, problem, receiver, isPutOff: WhyNotNow() is not null);
                 else
                     troubles.Works(Moving(shard.Shard), shard.Shard, "the rebalance has moved the primary after all");
             }
         }
         catch (Exception failure) when (failure is TimeoutException or OrleansException)
         {
-            NotMoved(shard.Shard, failure.Message, step.HandOverTo ?? "");
+            NotMoved(shard.Shard, failure.Message, step.HandOverTo ?? "", isPutOff: false);
         }
     }
 
-    private void NotMoved(int shard, string reason, string receiver)
+    private void NotMoved(int shard, string reason, string receiver, bool isPutOff)
     {
         LogNotMoved(shard, reason);
-        troubles.Failed(Moving(shard), EventSeverity.Warning, shard, $"the rebalance could not move the shard; it tries again: {reason}", receiver);
+        if (!isPutOff)
+            troubles.Failed(Moving(shard), EventSeverity.Warning, shard, $"the rebalance could not move the shard; it tries again: {reason}", receiver);
     }
 
     private static string Moving(int shard) => string.Create(CultureInfo.InvariantCulture, $"rebalance, shard {shard}");

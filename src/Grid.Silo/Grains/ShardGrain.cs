@@ -162,7 +162,7 @@ internal sealed partial class ShardGrain(
         Run(
             static (primary, greeter, now) =>
             {
-                primary.OnMajorityAnswered(greeter.MajorityAtMs(now.MonotonicMs));
+                primary.OnMajorityAnswered(greeter.MajorityAtMs(now.MonotonicMs), now);
                 primary.Tick(now);
             },
             greeter);

@@ -5,6 +5,7 @@ using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
+using Grid.Replication.Sessions;
 using Grid.Silo.Copies;
 using Grid.Silo.Elastic;
 using Grid.Silo.Events;
@@ -27,6 +28,7 @@ internal sealed class GridSiloService(
     GrainId id,
     Orleans.Runtime.Silo silo,
     ILoggerFactory loggers,
+    SiloMembership membership,
     CopyHost host,
     LocalShards shards,
     SiloFront front,
@@ -44,7 +46,7 @@ internal sealed class GridSiloService(
     private const int DigestSliceEntries = 2048;
     private const int DigestSliceBytes = 1 << 20;
 
-    public ValueTask GreetAsync() => ValueTask.CompletedTask;
+    public ValueTask<MembershipVersion> GreetAsync() => new(membership.Current.Version);
 
     public ValueTask<CopyPoll> PollAsync(int shard) => new(Poll(host, shard));
 
@@ -173,8 +175,8 @@ internal sealed class GridSiloService(
             return null;
         CopyDigest answer = new() { Shard = shard, Silo = host.Silo, IsPrimary = hosted.Primary is { IsDown: false } };
         ContentDigest digest = new();
-        (ShardCopy copy, ShardSnapshot? scan, long offset, ulong sessions) = hosted.Use(copy =>
-            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied, copy.Sessions.Digest()));
+        (ShardCopy copy, ShardSnapshot? scan, long offset, FrozenSessions sessions) = hosted.Use(copy =>
+            (copy, copy.State == CopyState.Complete && !hosted.IsFreed ? copy.Store.BeginSnapshot(copy.Store.LastVersion) : null, copy.Applied, copy.Sessions.Freeze()));
         if (scan is null)
             return answer with { Problem = $"the copy is {copy.State}" };
         try
@@ -182,7 +184,7 @@ internal sealed class GridSiloService(
             while (hosted.Use(current => current == copy && scan.Next(digest, DigestSliceEntries, DigestSliceBytes)))
                 await Task.Yield();
             return hosted.Copy == copy
-                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString(), Sessions = sessions.ToString("x16", CultureInfo.InvariantCulture) }
+                ? answer with { Offset = offset, Entries = digest.Entries, Digest = digest.ToString(), Sessions = sessions.Digest().ToString("x16", CultureInfo.InvariantCulture) }
                 : answer with { Problem = "the copy was replaced meanwhile" };
         }
         finally

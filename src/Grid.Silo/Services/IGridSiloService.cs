@@ -14,9 +14,9 @@ namespace Grid.Silo.Services;
 [Alias("Grid.IGridSiloService")]
 internal interface IGridSiloService : IGrainService
 {
-    /// <summary>Answers: whoever asks knows that the two hear each other.</summary>
+    /// <summary>Answers, with the version of the membership as the silo knows it: whoever asks knows that the two hear each other.</summary>
     [Alias("Greet")]
-    ValueTask GreetAsync();
+    ValueTask<MembershipVersion> GreetAsync();
 
     /// <summary>The silo's copy of a shard.</summary>
     [Alias("Poll")]

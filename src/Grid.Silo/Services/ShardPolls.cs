@@ -25,19 +25,23 @@ internal sealed partial class ShardPolls(
         StoredRecord stored = await records.ReadAsync(shard) ?? throw new GridRecordMissingException(shard);
         SiloMembership.View view = membership.Current;
         ShardRecord record = stored.Record;
-        PolledCopy[] polled = await PollAsync(record, view, ignoreLocalReign);
+        List<PolledCopy> polled = await PollAsync(record, view, ignoreLocalReign);
         return (TakeoverPlan.Decide(record, polled, view.Alive, view.Active), stored);
     }
 
-    private async Task<PolledCopy[]> PollAsync(ShardRecord record, SiloMembership.View view, bool ignoreLocalReign)
+    private async Task<List<PolledCopy>> PollAsync(ShardRecord record, SiloMembership.View view, bool ignoreLocalReign)
     {
-        Task<CopyPoll?>[] polls = [.. record.InSync.Select(copy => copy.Silo).Distinct().Where(view.Alive.Contains).Select(silo => AskAsync(record.Shard, silo, TimeSpan.FromMilliseconds(options.Value.PollTimeoutMs)))];
-        CopyPoll?[] answers = await Task.WhenAll(polls);
-        return [.. answers
-            .OfType<CopyPoll>()
-            .Where(answer => answer.Exists)
-            .Select(answer => answer with { Reigns = answer.Reigns && !(ignoreLocalReign && answer.Silo == host.Silo) })
-            .Select(answer => answer.ToPolled())];
+        List<Task<CopyPoll?>> polls = [.. record.InSync.Select(copy => copy.Silo).Distinct().Where(view.Alive.Contains).Select(silo => AskAsync(record.Shard, silo, TimeSpan.FromMilliseconds(options.Value.PollTimeoutMs)))];
+        List<PolledCopy> polled = [];
+        while (polls.Count > 0 && !TakeoverPlan.KnowsEnough(record, polled))
+        {
+            Task<CopyPoll?> answered = await Task.WhenAny(polls);
+            polls.Remove(answered);
+            if (await answered is { Exists: true } answer)
+                polled.Add((answer with { Reigns = answer.Reigns && !(ignoreLocalReign && answer.Silo == host.Silo) }).ToPolled());
+        }
+
+        return polled;
     }
 
     /// <summary>A silo's word about its copy of a shard; null when it gives none in time.</summary>

@@ -5,10 +5,11 @@ namespace Grid.Silo.Services;
 
 /// <summary>
 /// Whether this silo is in touch with most of the others: asks each of them for a sign of life all the time, by a call that goes the way of their
-/// replication. The probes of the membership say whether others are to be given up; this says whether it is this silo that may be about to be.
+/// replication. The probes of the membership say whether others are to be given up; this says whether it is this silo that may be about to be. An answer
+/// counts once this silo knows of the membership what the other one did: a silo that was cut off learns so that it was given up.
 /// </summary>
-/// <remarks>Thread-safe. An answer is waited for as long as it would count, which is four heartbeats: so many questions to a silo are under way at most.</remarks>
-internal sealed partial class SiloGreeter(IGridSiloServiceClient silos, SiloMembership membership, GridSettings settings, ILogger<SiloGreeter> logger) : SiloLoop
+/// <remarks>Thread-safe. An answer is waited for as long as it would count, which is two heartbeats: so many questions to a silo are under way at most.</remarks>
+internal sealed partial class SiloGreeter(IGridSiloServiceClient silos, SiloMembership membership, IClusterMembershipService cluster, GridSettings settings, ILogger<SiloGreeter> logger) : SiloLoop
 {
     private readonly SiloContacts _contacts = new();
 
@@ -37,8 +38,10 @@ internal sealed partial class SiloGreeter(IGridSiloServiceClient silos, SiloMemb
         long askedAtMs = SiloClock.Now.MonotonicMs;
         try
         {
-            await silos.At(SiloAddress.FromParsableString(silo)).GreetAsync().AsTask()
-                .WaitAsync(TimeSpan.FromMilliseconds(settings.Current.ReplicaTimeoutMs / 2), stopping).ConfigureAwait(false);
+            TimeSpan patience = TimeSpan.FromMilliseconds(settings.Current.ReplicaTimeoutMs / 4);
+            MembershipVersion version = await silos.At(SiloAddress.FromParsableString(silo)).GreetAsync().AsTask().WaitAsync(patience, stopping).ConfigureAwait(false);
+            if (membership.Current.Version < version)
+                await cluster.Refresh(version, stopping).AsTask().WaitAsync(patience, stopping).ConfigureAwait(false);
             _contacts.OnAnswer(silo, askedAtMs);
         }
         catch (Exception failure) when (failure is TimeoutException or OrleansException or OperationCanceledException)

@@ -103,7 +103,7 @@ internal sealed class SnapshotProducer : IDisposable
             BasePosition = new LogPosition(_plan.BaseEpoch, announcement.BaseOffset),
             History = announcement.History,
         });
-        foreach (byte[] part in _plan.Sessions)
+        foreach (byte[] part in _plan.Sessions.Pack())
             _writer.WriteExtra(SnapshotPlan.SessionsField, part);
     }
 

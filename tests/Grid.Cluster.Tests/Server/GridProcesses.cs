@@ -135,9 +135,9 @@ internal sealed class GridProcesses : IAsyncDisposable
                 if (condition(status))
                     return status;
             }
-            catch (OrleansException noAnswer)
+            catch (Exception noAnswer) when (noAnswer is OrleansException or TimeoutException)
             {
-                // Silos that have just died are asked until they are declared dead.
+                // Silos that have just died are asked until they are declared dead; calls get lost while a cluster forms.
                 silence = noAnswer.Message;
             }
 

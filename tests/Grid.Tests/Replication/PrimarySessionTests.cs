@@ -203,7 +203,7 @@ public sealed class PrimarySessionTests
         _rig.Wait(300);
         Do(3, Op.Set("later"));
         SessionTable loaded = new();
-        foreach (byte[] part in _rig.Snapshot!.Sessions)
+        foreach (byte[] part in _rig.Snapshot!.Sessions.Pack())
             loaded.Load(part);
         Assert.Equal(atBase, loaded.Digest());
         Assert.NotEqual(atBase, Sessions.Digest());

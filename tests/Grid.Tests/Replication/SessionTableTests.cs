@@ -46,6 +46,28 @@ public sealed class SessionTableTests
             iter: 300);
 
     [Fact]
+    public void What_was_frozen_stays_as_it_was_whatever_the_session_remembers_and_forgets_later() =>
+        Gen.Select(Gen.Long[1, 60], Gen.Long[0, 20], Gen.Int[0, 4]).Array[1, 120].Sample(
+            steps =>
+            {
+                ClientSession session = new(1, 2, floor: 1, usedAt: 1);
+                List<(FrozenSession Frozen, AppliedOperation[] Then, long Floor)> frozen = [];
+                long offset = 1, shift = 0;
+                foreach ((long number, long below, int freezes) in steps)
+                {
+                    // Numbers come a little out of order, and grow: arrays fill up, move and empty.
+                    long next = number + ++shift;
+                    if (!session.TryFind(next, out _) && next >= session.Floor)
+                        session.Record(new AppliedOperation(next, (ulong)++offset, next, 0, 0), next - below, offset);
+                    if (freezes == 0)
+                        frozen.Add((session.Freeze(), session.Entries.ToArray(), session.Floor));
+                    Assert.All(frozen, past => Assert.Equal(past.Then, past.Frozen.Entries.ToArray()));
+                    Assert.All(frozen, past => Assert.Equal(past.Floor, past.Frozen.Floor));
+                }
+            },
+            iter: 300);
+
+    [Fact]
     public void At_most_so_many_are_remembered_from_the_floor_for_them_on()
     {
         ClientSession session = new(1, 2, 1, 1);

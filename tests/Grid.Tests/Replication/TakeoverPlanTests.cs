@@ -86,6 +86,28 @@ public sealed class TakeoverPlanTests
         Assert.Equal([B], Decide(["b", "c"], Copy(B, 4, 10), Copy(C, 4, 10) with { State = CopyState.Loading }).InSync);
     }
 
+    [Fact]
+    public void No_more_answers_are_needed_once_the_primary_reigns_or_its_receiver_has_answered_too()
+    {
+        PolledCopy reigns = Copy(A, 4, 10) with { Reigns = true }, surrendered = Copy(A, 4, 10) with { Surrendered = new SurrenderedReign(4, B) };
+        Assert.True(TakeoverPlan.KnowsEnough(Record, [Copy(C, 4, 9), reigns]));
+        Assert.True(TakeoverPlan.KnowsEnough(Record, [surrendered, Copy(B, 4, 10)]));
+        Assert.Equal(B, Decide(["a", "b", "c"], surrendered, Copy(B, 4, 10)).Copy);
+        Assert.Equal([A, B, C], Decide(["a", "b", "c"], surrendered, Copy(B, 4, 10)).InSync);
+    }
+
+    [Fact]
+    public void Without_the_word_of_both_every_copy_that_can_answer_is_heard()
+    {
+        PolledCopy surrendered = Copy(A, 4, 10) with { Surrendered = new SurrenderedReign(4, B) };
+        Assert.False(TakeoverPlan.KnowsEnough(Record, []));
+        Assert.False(TakeoverPlan.KnowsEnough(Record, [Copy(A, 4, 10), Copy(B, 4, 10)]));
+        Assert.False(TakeoverPlan.KnowsEnough(Record, [surrendered, Copy(C, 4, 10)]));
+        Assert.False(TakeoverPlan.KnowsEnough(Record, [surrendered, Copy(B, 4, 10) with { State = CopyState.Loading }]));
+        Assert.False(TakeoverPlan.KnowsEnough(Record, [Copy(A, 3, 10) with { Surrendered = new SurrenderedReign(3, B) }, Copy(B, 4, 10)]));
+        Assert.False(TakeoverPlan.KnowsEnough(ShardRecord.Fresh(0, Guid.NewGuid(), Guid.NewGuid()), [Copy(B, 4, 10)]));
+    }
+
     private static TakeoverPlan Decide(string[] alive, params PolledCopy[] polled) => TakeoverPlan.Decide(Record, polled, alive, alive);
 
     private static PolledCopy Copy(CopyName name, long epoch, long offset, long epochSeen = 4) =>

@@ -171,18 +171,21 @@ internal sealed class Nemesis(World world)
             }
         }
 
-        bool ends = _random.Chance(0.7);
+        // What the larger side decides may take effect while the smaller one is cut off, or only when it is not any more.
+        bool ends = _random.Chance(0.7), late = _random.Chance(0.5);
         SimSilo[] smaller = [.. world.Doomed];
-        world.After(ms * 1000L, null, () =>
+        if (late)
+            world.After(ms * 1000L, null, world.Mend);
+        world.After((ms + (late ? _random.Below(world.Plan.Primary.ReplicaTimeoutMs / 3) : 0)) * 1000L, null, () =>
         {
-            // The network may have been mended meanwhile, or the larger side have lost somebody as well.
+            // Somebody else may have mended the network meanwhile, or the larger side have lost somebody as well.
             if (!ends || !world.Chaos || !smaller.All(world.Doomed.Contains) || !living.All(silo => silo.Up && !silo.DeclaredDead))
                 return;
             ExpectSurvivors();
             foreach (SimSilo doomed in smaller)
                 world.DeclareDead(doomed);
         });
-        world.After((ms + _random.Between(1, 500)) * 1000L, null, world.Heal);
+        world.After((ms + (world.Plan.Primary.ReplicaTimeoutMs / 3) + _random.Between(1, 500)) * 1000L, null, world.Heal);
     }
 
     /// <summary>

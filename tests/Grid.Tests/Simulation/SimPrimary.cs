@@ -62,7 +62,7 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
 
     public void Tick() => Turn(() =>
     {
-        Core.OnMajorityAnswered(Silo.Contacts.MajorityAtMs(Silo.Alive, Silo.Name, Now.MonotonicMs));
+        Core.OnMajorityAnswered(Silo.Contacts.MajorityAtMs(Silo.Alive, Silo.Name, Now.MonotonicMs), Now);
         Core.Tick(Now);
         _oracle.AfterTick(this);
     });

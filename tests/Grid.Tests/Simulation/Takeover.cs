@@ -30,7 +30,7 @@ internal sealed class Takeover(Slot slot, Action over)
                 {
                     if (answer is { } copy)
                         _polled.Add(copy);
-                    if (--silent == 0)
+                    if (--silent == 0 || TakeoverPlan.KnowsEnough(record, _polled))
                         Decide(record);
                 });
             });

@@ -35,7 +35,7 @@ internal static class Weather
         nameof(PlantedBug.RepeatsWithoutLookup) or nameof(PlantedBug.RepeatsBehindLaterEffects) or nameof(PlantedBug.TellsUncommittedResult)
             or nameof(RuntimeBug.ClientRepeatsAsNew) => Repeats(plan),
         nameof(PlantedBug.SurrendersEarly) or nameof(PlantedBug.ExecutesSealed) or nameof(PlantedBug.ReignsAfterSurrender) => HandOvers(plan),
-        nameof(PlantedBug.ShrinksWithoutMajority) => Splits(plan),
+        nameof(PlantedBug.ShrinksWithoutMajority) or nameof(PlantedBug.CountsSilenceWhileCutOff) => Splits(plan),
         nameof(RuntimeBug.ForgetsTheSilent) => Splits(plan) with { HandOverMs = 80 },
         nameof(PlantedBug.ServesBeforeBarrier) => Coups(plan) with { ThinkMs = 3, Keys = 4 },
         nameof(PlantedBug.RepliesWithoutLease) => Depositions(plan),

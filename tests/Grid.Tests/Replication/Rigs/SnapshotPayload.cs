@@ -31,7 +31,7 @@ internal sealed class SnapshotPayload : ISnapshotSink, IDisposable
             BasePosition = new LogPosition(plan.BaseEpoch, plan.Announcement.BaseOffset),
             History = plan.Announcement.History,
         });
-        foreach (byte[] part in plan.Sessions)
+        foreach (byte[] part in plan.Sessions.Pack())
             _writer.WriteExtra(SnapshotPlan.SessionsField, part);
     }
 

@@ -51,7 +51,7 @@ internal sealed class StagePrimary : IPrimaryOutput
             Send(sending);
         if (_stage.Ms % Stage.TickMs == 0)
         {
-            Core.OnMajorityAnswered(_stage.Now.MonotonicMs);
+            Core.OnMajorityAnswered(_stage.Now.MonotonicMs, _stage.Now);
             Core.Tick(_stage.Now);
         }
 
