@@ -119,7 +119,7 @@ public sealed class AdminPageTests
         await using GridProcesses cluster = await StartAsync(home);
         ChildProcess follower = cluster.Start("events", "--follow", "--json");
         await Until.TrueAsync("what was before is told", () => follower.Output.Contains("SiloJoined", StringComparison.Ordinal));
-        await using ChildProcess live = ChildProcess.Start("script", ["-qec", $"stty cols 160 rows 50; {cluster.CommandLine("top")}", "/dev/null"], home.Sub("top"));
+        await using ChildProcess live = ChildProcess.Start("script", ["-qec", $"stty cols 80 rows 50; {cluster.CommandLine("top")}", "/dev/null"], home.Sub("top"));
         await Until.TrueAsync("the picture is drawn anew", () => Pictures(live.Output).Length > 3 && Rows(live.Output).Contains("silo-2"));
         cluster.Silo(2).Kill();
         await Until.TrueAsync("the follower tells of the death", () => follower.Output.Contains("SiloDead", StringComparison.Ordinal) && follower.Output.Contains("Failover", StringComparison.Ordinal));
