@@ -50,7 +50,7 @@ internal sealed class TopView
         parts.AddRange(picture.Status.Warnings.Take(3).Select(static warning => new Markup($"[yellow]! {Markup.Escape(warning)}[/]")));
         EventPrinter printer = new(picture.Status.Silos, json: false);
         parts.Add(new Markup($"{Environment.NewLine}[bold]Recent events[/]"));
-        parts.AddRange(picture.Events.Events.Count == 0 ? [new Text("  none")] : picture.Events.Events.TakeLast(eventsMax).Reverse().Select(happened => new Markup(printer.Line(happened)).Overflow(Overflow.Ellipsis)));
+        parts.AddRange(picture.Events.Events.Count == 0 ? [new Text("  none")] : picture.Events.Events.TakeLast(eventsMax).Reverse().Select(happened => new Markup(printer.Line(happened, Terminal.Out.Profile.Width))));
         return new Rows(parts);
     }
 

@@ -120,7 +120,7 @@ public sealed class AdminPageTests
         ChildProcess follower = cluster.Start("events", "--follow", "--json");
         await Until.TrueAsync("what was before is told", () => follower.Output.Contains("SiloJoined", StringComparison.Ordinal));
         await using ChildProcess live = ChildProcess.Start("script", ["-qec", $"stty cols 80 rows 50; {cluster.CommandLine("top")}", "/dev/null"], home.Sub("top"));
-        await Until.TrueAsync("the picture is drawn anew", () => Pictures(live.Output).Length > 3 && Rows(live.Output).Contains("silo-2"));
+        await Until.TrueAsync(() => Pictures(live.Output).Length > 3 && Rows(live.Output).Contains("silo-2"), () => $"the picture is not drawn anew, and was last: {live.Errors}{live.Output}");
         cluster.Silo(2).Kill();
         await Until.TrueAsync("the follower tells of the death", () => follower.Output.Contains("SiloDead", StringComparison.Ordinal) && follower.Output.Contains("Failover", StringComparison.Ordinal));
         await Until.TrueAsync("the picture tells of it", () => live.Output.Contains("Failover", StringComparison.Ordinal) && !Rows(live.Output).Contains("silo-2"));
