@@ -1,3 +1,7 @@
 using BenchmarkDotNet.Running;
+using Grid.Benchmarks.Replication;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is [SessionCost.Verb])
+    SessionCost.Run();
+else
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
