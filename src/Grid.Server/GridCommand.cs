@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using Grid.Client;
 using Grid.Server.Bench;
 using Grid.Server.Bench.Sync;
@@ -29,17 +28,15 @@ internal static class GridCommand
         if (args is [SyncBenchSilo.SiloVerb, .. string[] settings])
             return await SyncBenchSilo.RunAsync(settings);
         Command serve = ServeVerb.Create();
-        ParseResult parsed = Create(serve).Parse(args);
-        if (parsed.Action is ParseErrorAction wrong)
-            wrong.ShowHelp = false;
+        if (!CommandLines.TryParse(Create(serve), args, Console.Error, out ParseResult? parsed))
+            return ExitCode.Usage;
         InvocationConfiguration invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
 
         // A silo stops by itself on SIGTERM and Ctrl-C, in its own time.
         using Interruption? interruption = parsed.CommandResult.Command == serve ? null : new Interruption();
         try
         {
-            int code = await parsed.InvokeAsync(invocation, interruption?.Token ?? CancellationToken.None);
-            return parsed.Action is ParseErrorAction ? ExitCode.Usage : code;
+            return await parsed.InvokeAsync(invocation, interruption?.Token ?? CancellationToken.None);
         }
         catch (CommandException expected)
         {

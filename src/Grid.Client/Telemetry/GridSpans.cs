@@ -25,21 +25,17 @@ internal static class GridSpans
         if (caller is { Recorded: false })
             return null;
         string operation = GridAttributes.NameOf(kind);
-        Activity? span = Source.StartActivity(ActivityKind.Client, name: $"{operation} {keyspace}", tags:
-        [
-            new(GridAttributes.DbSystem, GridAttributes.DbSystemGrid),
-            new(GridAttributes.DbCollection, keyspace),
-            new(GridAttributes.DbOperation, operation),
-        ]);
-        Activity.Current = caller;
-        if (span is { Recorded: false })
-        {
-            Stop(span);
-            return null;
-        }
 
+        // What the sampler drops is never begun, and has no attributes: it goes by the name, which tells operation and keyspace.
+        if (Source.CreateActivity($"{operation} {keyspace}", ActivityKind.Client) is not { Recorded: true } span)
+            return null;
+        span.SetTag(GridAttributes.DbSystem, GridAttributes.DbSystemGrid);
+        span.SetTag(GridAttributes.DbCollection, keyspace);
+        span.SetTag(GridAttributes.DbOperation, operation);
         if (count > 1)
-            span?.SetTag(GridAttributes.DbBatchSize, count);
+            span.SetTag(GridAttributes.DbBatchSize, count);
+        span.Start();
+        Activity.Current = caller;
         return span;
     }
 

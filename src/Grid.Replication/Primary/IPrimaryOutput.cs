@@ -85,6 +85,11 @@ public interface IPrimaryOutput
     /// <summary>Something an operator may want to know of.</summary>
     void Report(PrimaryEvent what, string silo, string details);
 
+    /// <summary>A replica with a whole copy needs a full sync only because the backlog begins too late: for those who count.</summary>
+    void CountBacklogMiss()
+    {
+    }
+
     /// <summary>The link that is reported as ended did so for this reason: for those who count.</summary>
     void CountLinkEnd(LinkEndReason reason)
     {

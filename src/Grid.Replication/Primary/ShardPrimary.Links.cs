@@ -79,7 +79,11 @@ public sealed partial class ShardPrimary
         if (common < request.Applied && !Plants(PlantedBug.CutsAppliedData))
             return $"it has applied {request.Applied}, but shares the log only up to {common}";
         if (common < _copy.Log.FirstOffset - 1)
+        {
+            _output.CountBacklogMiss();
             return $"the backlog begins at {_copy.Log.FirstOffset}, behind {common}";
+        }
+
         return null;
     }
 

@@ -33,7 +33,7 @@ internal sealed record ConnectPlan
     {
         List<IPEndPoint> endpoints = [];
         foreach (string gateway in gateways)
-            endpoints.Add(Endpoints.Parse(gateway) ?? throw new CommandException(ExitCode.Usage, $"--gateway {gateway}: HOST:PORT of a silo's client port is expected, for instance 127.0.0.1:30000."));
+            endpoints.Add(Endpoints.Parse(gateway) ?? throw new CommandException(ExitCode.Usage, $"--gateway {gateway}: HOST:PORT of a silo's client port is expected, for instance 127.0.0.1:30000; HOST is an address, or a name that this machine knows."));
         if (endpoints.Count == 0 && settings.Clustering.Provider == ClusteringProvider.Development)
             endpoints.Add(new IPEndPoint(settings.Address, settings.Silo.GatewayPort));
         return new ConnectPlan

@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Grid.Client.Contracts.Operator;
 using SiloStatus = Grid.Client.Contracts.Operator.SiloStatus;
 
 namespace Grid.Server.Clusters;
 
 /// <summary>Silos and shards as people name them.</summary>
-internal static class SiloNames
+internal static partial class SiloNames
 {
     /// <summary>The address with its generation of a silo that is named by name or address.</summary>
     /// <exception cref="CommandException">There is none, or more than one.</exception>
@@ -20,10 +21,16 @@ internal static class SiloNames
     /// <summary>The name of a silo, or its address where it is not known any more.</summary>
     public static string Of(ClusterStatus status, string address) => status.Silos.FirstOrDefault(silo => silo.Address == address)?.Name ?? address.Split('@')[0];
 
+    /// <summary>A text with the names of silos in place of their addresses with generations, and of the copies' ids behind those.</summary>
+    public static string InText(string text, Func<string, string> nameOf) => Addresses().Replace(text, match => nameOf(match.Groups[1].Value));
+
     /// <summary>The number of a shard.</summary>
     /// <exception cref="CommandException">There is no such shard.</exception>
     public static int Shard(ClusterStatus status, string shard) =>
         int.TryParse(shard, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < status.Shards.Count
             ? number
             : throw new CommandException(ExitCode.Usage, $"'{shard}' is no shard: 0 to {status.Shards.Count - 1}.");
+
+    [GeneratedRegex(@"([^\s,;\[\]()]+:[0-9]+@[0-9]+)(/[0-9a-f]{8})?")]
+    private static partial Regex Addresses();
 }

@@ -21,7 +21,9 @@ internal sealed class ServerConfiguration
         ["Logging:LogLevel:Default"] = "Information",
         ["Logging:LogLevel:Orleans"] = "Warning",
         ["Logging:LogLevel:Microsoft"] = "Warning",
-        ["Logging:LogLevel:Polly"] = "Error",
+
+        // Says again what Orleans says of a call that found nobody.
+        ["Logging:LogLevel:Polly"] = "None",
 
         // Orleans' chatter under a name of ours, and its watchdog, which takes the machine's uptime for a delay at the start.
         ["Logging:LogLevel:Grid.Silo.Services.GridSiloService"] = "Warning",
@@ -70,9 +72,12 @@ internal sealed class ServerConfiguration
         }
         catch (InvalidDataException malformed)
         {
-            throw new CommandException(ExitCode.Usage, $"{path} cannot be read: {(malformed.InnerException ?? malformed).Message}", malformed);
+            throw new CommandException(ExitCode.Usage, $"{path} cannot be read: {Innermost(malformed).Message}", malformed);
         }
     }
+
+    /// <summary>The one that says where in the file.</summary>
+    private static Exception Innermost(Exception failure) => failure.InnerException is { } inner ? Innermost(inner) : failure;
 
     /// <summary>Reads the same layers as they are now.</summary>
     /// <exception cref="CommandException">The file is missing or no JSON.</exception>

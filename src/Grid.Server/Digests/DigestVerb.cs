@@ -20,6 +20,11 @@ internal static class DigestVerb
         Option<bool> all = new("--all") { Description = "Show every shard, not only those that are not equal." };
         Option<double> wait = new("--wait") { Description = "Seconds to ask again while copies are at different offsets.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
         ConnectOptions connect = new();
+        wait.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && result.GetValue(wait) is not (>= 0 and <= 3600))
+                result.AddError("--wait is 0 to 3600 seconds.");
+        });
         Command digest = new("digest", "Compares a digest of every copy of every shard: keys, values, expiries and versions. Exit code 0 if all are equal, 4 if copies differ, 1 if it cannot be told.") { json, all, wait };
         connect.AddTo(digest);
         digest.SetAction(async (parsed, cancellation) =>

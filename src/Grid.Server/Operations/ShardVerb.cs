@@ -81,22 +81,22 @@ internal static class ShardVerb
             ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             int number = SiloNames.Shard(status, parsed.GetValue(shard)!);
             LossReport plan = await cluster.Operator.PlanLossAsync(number);
-            Refuse(plan);
+            Refuse(status, plan);
             await Console.Out.WriteLineAsync(Describe(status, plan));
             if (!parsed.GetValue(yes) && !Confirms(number))
                 throw new CommandException(ExitCode.No, "nothing was done.");
             LossReport done = await cluster.Operator.AcceptLossAsync(number);
-            Refuse(done);
+            Refuse(status, done);
             await Console.Out.WriteLineAsync($"Shard {number} goes on {(done.Empty ? "empty" : "with that copy")} on {SiloNames.Of(status, done.Silo)}, in a new line of data; see 'grid status'.");
             return ExitCode.Done;
         });
         return accept;
     }
 
-    private static void Refuse(LossReport report)
+    private static void Refuse(ClusterStatus status, LossReport report)
     {
         if (report.Obstacle is { } obstacle)
-            throw new CommandException(ExitCode.Failed, $"the loss of shard {report.Shard} cannot be accepted: {obstacle}.");
+            throw new CommandException(ExitCode.Failed, $"the loss of shard {report.Shard} cannot be accepted: {SiloNames.InText(obstacle, silo => SiloNames.Of(status, silo))}.");
     }
 
     private static string Describe(ClusterStatus status, LossReport plan)

@@ -41,7 +41,10 @@ internal static class EventsVerb
                 Shard = parsed.GetValue(shard),
                 Most = parsed.GetValue(most),
             };
-            EventPrinter printer = new((await cluster.Operator.AskStatusAsync(cancellation)).Silos, parsed.GetValue(json));
+            ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
+            if (query.Shard is { } number && (number < 0 || number >= status.Shards.Count))
+                throw new CommandException(ExitCode.Usage, $"'{number}' is no shard: 0 to {status.Shards.Count - 1}.");
+            EventPrinter printer = new(status.Silos, parsed.GetValue(json));
             DateTimeOffset newest = printer.Print(await cluster.Operator.GetEventsAsync(query));
             if (parsed.GetValue(follow))
                 await FollowAsync(cluster.Operator, query, newest, printer, cancellation);
@@ -98,13 +101,19 @@ internal sealed class EventPrinter(IReadOnlyList<Client.Contracts.Operator.SiloS
         return page.Events.Count > 0 ? page.Events[^1].Time : default;
     }
 
-    /// <summary>An event in one line.</summary>
-    public string Line(ClusterEvent happened)
+    /// <summary>An event in one line, as markup.</summary>
+    /// <param name="happened">The event.</param>
+    /// <param name="width">Characters at the most: what does not fit is cut.</param>
+    public string Line(ClusterEvent happened, int width = int.MaxValue)
     {
         string color = happened.Severity switch { EventSeverity.Error => "red", EventSeverity.Warning => "yellow", _ => "default" };
         string shard = happened.Shard is { } number ? $"shard {number.ToString(CultureInfo.InvariantCulture)} " : "";
         string about = happened.About.Length > 0 && happened.About != happened.Silo && happened.AboutName.Length == 0 ? $" (about {NameOf(happened.About)})" : "";
-        return $"{happened.Time.ToLocalTime():HH:mm:ss.fff} [{color}]{happened.Severity,-7} {happened.Kind,-14}[/] {Markup.Escape($"{NameOf(happened.Silo)}: {shard}{happened.Text}{about}")}";
+        string head = $"{happened.Time.ToLocalTime():HH:mm:ss.fff} ";
+        string kind = $"{happened.Severity,-7} {happened.Kind,-14}";
+        string text = $"{NameOf(happened.Silo)}: {shard}{SiloNames.InText(happened.Text, NameOf)}{about}";
+        int left = Math.Max(1, width - head.Length - kind.Length - 1);
+        return $"{head}[{color}]{kind}[/] {Markup.Escape(text.Length <= left ? text : string.Concat(text.AsSpan(0, left - 1), "…"))}";
     }
 
     private string NameOf(string silo) => _names.GetValueOrDefault(silo, silo.Split('@')[0]);

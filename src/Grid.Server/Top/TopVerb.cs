@@ -49,7 +49,7 @@ internal static class TopVerb
     private static async Task WatchAsync(IGridOperatorGrain grid, TopView view, CancellationToken cancellation)
     {
         using PeriodicTimer timer = new(Period);
-        await Terminal.Out.Live(new Text("")).AutoClear(true).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
+        await Terminal.Out.Live(new Text("")).AutoClear(true).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Bottom).StartAsync(async live =>
         {
             do
             {

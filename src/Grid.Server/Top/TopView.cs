@@ -12,6 +12,24 @@ namespace Grid.Server.Top;
 /// <summary>Lays a look at the cluster out. Keeps the last one, so that running syncs have a rate.</summary>
 internal sealed class TopView
 {
+    /// <summary>The table of silos: what matters least gives way where the terminal is narrow.</summary>
+    private static readonly SiloColumn[] Columns =
+    [
+        new("Silo", 0, false, static look => Markup.Escape(look.Silo.Name)),
+        new("State", 0, false, static look => StateOf(look)),
+        new("Zone", 100, false, static look => Markup.Escape(look.Silo.Zone)),
+        new("Prim", 0, true, static look => look.Silo.Primaries.ToString(CultureInfo.InvariantCulture)),
+        new("Repl", 0, true, static look => look.Silo.Replicas.ToString(CultureInfo.InvariantCulture)),
+        new("ops/s", 0, true, static look => Amounts.Count(look.Last.Reads + look.Last.Writes)),
+        new("p50", 120, true, static look => Micros(look.Last.P50Us)),
+        new("p99", 0, true, static look => Micros(look.Last.P99Us)),
+        new("CPU", 120, true, static look => look.Last.Processors.ToString("0.0", CultureInfo.InvariantCulture)),
+        new("Data", 0, true, static look => Amounts.Bytes(look.Silo.DataBytes)),
+        new("Process", 120, true, static look => Amounts.Bytes(look.Last.ProcessBytes)),
+        new("Lag", 90, true, static look => Amounts.Count(look.Last.LagMutations)),
+        new("Operations, 30 s", 140, false, static look => $"[blue]{Curve([.. look.Samples?.Samples.TakeLast(CurveSamples).Select(static sample => sample.Reads + sample.Writes) ?? []])}[/]"),
+    ];
+
     private const int SyncsShownMax = 8;
     private const int CurveSamples = 30;
     private const int BarWidth = 20;
@@ -32,7 +50,7 @@ internal sealed class TopView
         parts.AddRange(picture.Status.Warnings.Take(3).Select(static warning => new Markup($"[yellow]! {Markup.Escape(warning)}[/]")));
         EventPrinter printer = new(picture.Status.Silos, json: false);
         parts.Add(new Markup($"{Environment.NewLine}[bold]Recent events[/]"));
-        parts.AddRange(picture.Events.Events.Count == 0 ? [new Text("  none")] : picture.Events.Events.TakeLast(eventsMax).Reverse().Select(happened => new Markup(printer.Line(happened)).Overflow(Overflow.Ellipsis)));
+        parts.AddRange(picture.Events.Events.Count == 0 ? [new Text("  none")] : picture.Events.Events.TakeLast(eventsMax).Reverse().Select(happened => new Markup(printer.Line(happened, Terminal.Out.Profile.Width))));
         return new Rows(parts);
     }
 
@@ -57,32 +75,25 @@ internal sealed class TopView
 
     private static Table Silos(TopPicture picture)
     {
-        Table table = new Table().Border(TableBorder.Simple).AddColumns("Silo", "State", "Zone");
-        foreach (string number in (string[])["Prim", "Repl", "ops/s", "p50", "p99", "CPU", "Data", "Process", "Lag"])
-            table.AddColumn(new TableColumn(number).RightAligned().NoWrap());
-        table.AddColumn(new TableColumn("Operations, 30 s").NoWrap());
+        SiloColumn[] shown = [.. Columns.Where(static column => Terminal.Out.Profile.Width >= column.WidthLeast)];
+        Table table = new Table().Border(TableBorder.Simple);
+        foreach (SiloColumn column in shown)
+            table.AddColumn(column.IsNumber ? new TableColumn(column.Name).NoWrap().RightAligned() : new TableColumn(column.Name).NoWrap());
         foreach (SiloStatus silo in picture.Status.Silos)
         {
             SiloSamples? samples = picture.Samples.FirstOrDefault(known => known.Silo == silo.Address);
-            SiloSample last = samples is { Samples.Count: > 0 } ? samples.Samples[^1] : new SiloSample { Time = default };
-            table.AddRow(
-                Markup.Escape(silo.Name),
-                samples is { Answered: false } ? "[red]No answer[/]" : silo.Draining ? "[yellow]Draining[/]" : silo.State == "Active" ? "[green]Active[/]" : $"[yellow]{Markup.Escape(silo.State)}[/]",
-                Markup.Escape(silo.Zone),
-                silo.Primaries.ToString(CultureInfo.InvariantCulture),
-                silo.Replicas.ToString(CultureInfo.InvariantCulture),
-                Amounts.Count(last.Reads + last.Writes),
-                Micros(last.P50Us),
-                Micros(last.P99Us),
-                last.Processors.ToString("0.0", CultureInfo.InvariantCulture),
-                Amounts.Bytes(silo.DataBytes),
-                Amounts.Bytes(last.ProcessBytes),
-                Amounts.Count(last.LagMutations),
-                $"[blue]{Curve([.. samples?.Samples.TakeLast(CurveSamples).Select(static sample => sample.Reads + sample.Writes) ?? []])}[/]");
+            SiloLook look = new(silo, samples, samples is { Samples.Count: > 0 } ? samples.Samples[^1] : new SiloSample { Time = default });
+            table.AddRow([.. shown.Select(column => column.Cell(look))]);
         }
 
         return table;
     }
+
+    private static string StateOf(SiloLook look) =>
+        look.Samples is { Answered: false } ? "[red]No answer[/]"
+        : look.Silo.Draining ? "[yellow]Draining[/]"
+        : look.Silo.State == "Active" ? "[green]Active[/]"
+        : $"[yellow]{Markup.Escape(look.Silo.State)}[/]";
 
     private Table? Syncs(TopPicture picture)
     {
@@ -127,3 +138,13 @@ internal sealed class TopView
         _ => string.Create(CultureInfo.InvariantCulture, $"{micros / 1000:0.#} ms"),
     };
 }
+
+/// <summary>A silo as the table shows it.</summary>
+internal readonly record struct SiloLook(SiloStatus Silo, SiloSamples? Samples, SiloSample Last);
+
+/// <summary>A column of the table of silos.</summary>
+/// <param name="Name">Its head.</param>
+/// <param name="WidthLeast">From which width of the terminal it is shown.</param>
+/// <param name="IsNumber">Whether it stands to the right.</param>
+/// <param name="Cell">What is in it.</param>
+internal sealed record SiloColumn(string Name, int WidthLeast, bool IsNumber, Func<SiloLook, string> Cell);

@@ -29,6 +29,10 @@ internal static class ExportVerb
         export.SetAction(async (parsed, cancellation) =>
         {
             FileInfo target = parsed.GetValue(file)!;
+            if (Directory.Exists(target.FullName))
+                throw new CommandException(ExitCode.Usage, $"{target.FullName} is a folder; the name of the file to write is expected.");
+            if (target.Directory?.Exists == false)
+                throw new CommandException(ExitCode.Usage, $"there is no folder {target.DirectoryName}; make it first, or name another file.");
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
             ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
             SnapshotCodec codec = parsed.GetValue(compression) == Packing.Lz4 ? SnapshotCodec.Lz4 : SnapshotCodec.None;

@@ -51,13 +51,17 @@ internal static class ImportVerb
 
     private static FileStream Open(FileInfo file)
     {
+        if (Directory.Exists(file.FullName))
+            throw new CommandException(ExitCode.Usage, $"{file.FullName} is a folder; an RDB file is expected.");
+        if (!file.Exists)
+            throw new CommandException(ExitCode.Usage, $"there is no file {file.FullName}; an RDB file is expected, for instance the dump.rdb of a redis-server.");
         try
         {
             return new FileStream(file.FullName, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.Read, BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCode.Usage, failure.Message, failure);
+            throw new CommandException(ExitCode.Usage, $"{file.FullName} cannot be read: {failure.Message}", failure);
         }
     }
 
@@ -96,6 +100,10 @@ internal static class ImportVerb
                 await run.RunAsync(stream, progress, cancellation);
                 return true;
             });
+        }
+        catch (PayloadException cut) when (cut.Fault == PayloadFault.Truncated)
+        {
+            throw Stopped(run.Report, source, $"the file is cut short: {cut.Message} Copy it anew, whole, and run the same command again: entries already written are only written anew", cut);
         }
         catch (PayloadException damaged)
         {

@@ -20,7 +20,10 @@ internal sealed class FirstFill(CopyHost host, TimeProvider time)
     private long _calmSince;
     private bool _done;
 
-    /// <summary>What is missing, in words; null when nothing is.</summary>
+    /// <summary>Looks whether the copies serve, while nobody asks: who asks late need not wait until that has been so from then on.</summary>
+    public void Look() => _ = Obstacle();
+
+    /// <summary>What is missing, in words, as it is now; null when nothing is. Asking is a look too.</summary>
     public string? Obstacle()
     {
         lock (_gate)

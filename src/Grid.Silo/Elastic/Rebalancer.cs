@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Replication.Layout;
 using Grid.Silo.Copies;
@@ -20,9 +21,12 @@ internal sealed partial class Rebalancer(
     GridSettings settings,
     IGrainFactory grains,
     EventRing events,
+    Troubles troubles,
     HandOvers handOvers,
     ILogger<Rebalancer> logger) : SiloLoop
 {
+    private const string Looking = "rebalance";
+
     private static readonly TimeSpan QuickPeriod = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan IdlePeriod = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StepTime = TimeSpan.FromSeconds(10);
@@ -74,10 +78,12 @@ internal sealed partial class Rebalancer(
             try
             {
                 busy = await LookAsync();
+                troubles.Works(Looking, null, "the rebalance sees the cluster again");
             }
             catch (Exception failure)
             {
                 LogFailed(failure);
+                troubles.Failed(Looking, EventSeverity.Warning, null, $"the rebalance cannot look at the cluster; it tries again: {failure.Message}");
             }
 
             await _wake.WaitAsync(busy ? QuickPeriod : IdlePeriod, stopping);
@@ -175,16 +181,28 @@ internal sealed partial class Rebalancer(
             if (step.HandOverTo is { } receiver)
             {
                 LogHandsOver(shard.Shard, shard.Primary, receiver);
-                events.Add(EventKind.Move, EventSeverity.Info, shard.Shard, 0, "the rebalance moves the primary", receiver);
+                if (!troubles.IsFailing(Moving(shard.Shard)))
+                    events.Add(EventKind.Move, EventSeverity.Info, shard.Shard, 0, "the rebalance moves the primary", receiver);
                 if (await handOvers.MoveAsync(shard.Shard, receiver, WhyNotNow) is { } problem)
-                    LogNotMoved(shard.Shard, problem);
+                    NotMoved(shard.Shard, problem, receiver, isPutOff: WhyNotNow() is not null);
+                else
+                    troubles.Works(Moving(shard.Shard), shard.Shard, "the rebalance has moved the primary after all");
             }
         }
         catch (Exception failure) when (failure is TimeoutException or OrleansException)
         {
-            LogNotMoved(shard.Shard, failure.Message);
+            NotMoved(shard.Shard, failure.Message, step.HandOverTo ?? "", isPutOff: false);
         }
     }
+
+    private void NotMoved(int shard, string reason, string receiver, bool isPutOff)
+    {
+        LogNotMoved(shard, reason);
+        if (!isPutOff)
+            troubles.Failed(Moving(shard), EventSeverity.Warning, shard, $"the rebalance could not move the shard; it tries again: {reason}", receiver);
+    }
+
+    private static string Moving(int shard) => string.Create(CultureInfo.InvariantCulture, $"rebalance, shard {shard}");
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The rebalance could not look at the cluster; it tries again")]
     private partial void LogFailed(Exception failure);

@@ -8,6 +8,7 @@ internal static class EventServices
     public static void AddGridEvents(this IServiceCollection services)
     {
         services.AddSingleton(static sp => new EventRing(sp.GetRequiredService<ILocalSiloDetails>(), sp.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Troubles>();
         services.AddSingleton<MembershipEvents>();
         services.AddSingleton<SiloSampler>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<MembershipEvents>());

@@ -62,6 +62,8 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     private string InSyncText() => $"in sync: {string.Join(", ", _primary?.Record.InSync.Select(static copy => copy.Silo) ?? [])}";
 
+    void IPrimaryOutput.CountBacklogMiss() => instruments.CountBacklogMiss();
+
     void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
 
     /// <summary>From any thread: a copy granted the lease.</summary>

@@ -1,4 +1,6 @@
+using Grid.Client.Contracts.Operator;
 using Grid.Replication.Records;
+using Grid.Silo.Events;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -10,9 +12,13 @@ namespace Grid.Silo.Records;
 /// The shard records in Orleans grain storage, with its ETag as compare-and-set. Used directly, not through a grain's
 /// state: who reigns may not depend on Orleans running one activation of a grain.
 /// </summary>
-internal sealed partial class ShardRecordStore(IServiceProvider services, IOptions<GridOptions> options, ILogger<ShardRecordStore> logger)
+internal sealed partial class ShardRecordStore(IServiceProvider services, IOptions<GridOptions> options, Troubles troubles, ILogger<ShardRecordStore> logger)
 {
     private const string StateName = "shard-record";
+
+    /// <summary>What may fail while the other works: a store that is full, or follows another server, is read but not written.</summary>
+    private const string Reads = "record store, reads";
+    private const string Writes = "record store, writes";
 
     private readonly IGrainStorage _storage = services.GetRequiredKeyedService<IGrainStorage>(options.Value.RecordStorage);
 
@@ -20,7 +26,17 @@ internal sealed partial class ShardRecordStore(IServiceProvider services, IOptio
     public async Task<StoredRecord?> ReadAsync(int shard)
     {
         GrainState<ShardRecordState> state = new(new ShardRecordState());
-        await _storage.ReadStateAsync(StateName, IdOf(shard), state);
+        try
+        {
+            await _storage.ReadStateAsync(StateName, IdOf(shard), state);
+        }
+        catch (Exception failure)
+        {
+            troubles.Failed(Reads, EventSeverity.Error, shard, $"the record store cannot be read, so shards cannot be taken over: {failure.Message}");
+            throw;
+        }
+
+        troubles.Works(Reads, null, "the record store can be read again");
         return state.RecordExists && state.State is { Version: > 0 } found ? new StoredRecord(found.ToRecord(), state.ETag) : null;
     }
 
@@ -46,12 +62,17 @@ internal sealed partial class ShardRecordStore(IServiceProvider services, IOptio
             try
             {
                 await _storage.WriteStateAsync(StateName, IdOf(next.Shard), state);
+                troubles.Works(Writes, null, "the record store takes writes again");
                 return new RecordWrite(true, new StoredRecord(next, state.ETag));
             }
             catch (Exception failure)
             {
                 if (failure is not InconsistentStateException)
+                {
                     LogWriteFailed(failure, next.Shard, attempt);
+                    troubles.Failed(Writes, EventSeverity.Error, next.Shard, $"the record store takes no writes, so takeovers and changes of in-sync sets wait: {failure.Message}");
+                }
+
                 if (await TrySettleAsync(next, etag) is { } settled)
                     return settled;
             }

@@ -40,9 +40,7 @@ internal sealed class SiloPulse(IGridSiloServiceClient silos, CopyHost host, Fir
             {
                 await own.GetFactsAsync().AsTask().WaitAsync(AnswerTime, time, stopping);
                 Beat();
-
-                // Looked at while nobody asks, so that who asks late need not wait until it has been calm from then on.
-                fill.Obstacle();
+                fill.Look();
             }
             catch (Exception failure) when (failure is TimeoutException or OrleansException)
             {

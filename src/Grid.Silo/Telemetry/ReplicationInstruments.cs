@@ -34,7 +34,7 @@ internal sealed class ReplicationInstruments
         _syncs = meter.CreateCounter<long>("grid.replication.syncs", "{sync}", "Syncs that ended at a replica, by kind and outcome.");
         _errors = meter.CreateCounter<long>("grid.replication.errors", "{error}", "What ended a link or a load at a replica, by type.");
         _tailCuts = meter.CreateCounter<long>("grid.replication.tail_cuts", "{cut}", "Tails that were never committed and were cut away.");
-        _refused = meter.CreateCounter<long>("grid.replication.partial_refusals", "{attach}", "Attaches that a primary could not answer from its backlog.");
+        _refused = meter.CreateCounter<long>("grid.replication.partial_refusals", "{attach}", "Attaches of whole copies that a primary could not answer from its backlog, because it begins too late.");
         _rounds = meter.CreateCounter<long>("grid.replication.rounds", "{snapshot}", "Snapshots that a primary began for a cohort, by codec and why.");
         _cohort = meter.CreateHistogram("grid.replication.cohort.size", "{replica}", "Members of those cohorts when they began.", tags: null, GridBuckets.Cohort);
         _overruns = meter.CreateCounter<long>("grid.replication.pin_overruns", "{link}", "Links that pinned more of the log than their budget.");
@@ -105,9 +105,6 @@ internal sealed class ReplicationInstruments
             case PrimaryEvent.ReignBegan:
                 _reigns.Add(1);
                 break;
-            case PrimaryEvent.FullSyncNeeded:
-                _refused.Add(1);
-                break;
             case PrimaryEvent.InSyncChanged:
                 _inSyncChanges.Add(1);
                 break;
@@ -125,6 +122,9 @@ internal sealed class ReplicationInstruments
                 break;
         }
     }
+
+    /// <summary>A whole copy needs a full sync, because the backlog begins too late; copies that are empty or new need one anyway, and say nothing of the backlog.</summary>
+    public void CountBacklogMiss() => _refused.Add(1);
 
     /// <summary>A primary ended a link.</summary>
     public void Count(LinkEndReason reason) => _linksEnded.Add(1, Tag(GridAttributes.ErrorType, NameOf(reason)));

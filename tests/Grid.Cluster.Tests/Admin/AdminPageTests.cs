@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Grid.Client.Contracts.Operator;
 using Grid.Cluster.Tests.Server;
+using Grid.Server.Clusters;
 using Xunit;
 
 namespace Grid.Cluster.Tests.Admin;
@@ -14,6 +15,9 @@ public sealed class AdminPageTests
 {
     private const string Token = "correct-horse-battery";
     private const int Shards = 12;
+
+    /// <summary>So slow that a sync of one shard's four megabytes takes some of the page's updates.</summary>
+    private const int SyncBytesPerSecond = 1 << 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -21,8 +25,8 @@ public sealed class AdminPageTests
     {
         Assert.True(Browser.IsInstalled, "This test needs Chromium: apt-get install chromium chromium-driver");
         using TemporaryDirectory home = new();
-        await using GridProcesses cluster = await StartAsync(home);
-        (await cluster.RunAsync("bench", "--mix", "set=100", "--keys", "20000", "--size", "200-800", "--outstanding", "4", "--warm-up", "0", "--seconds", "2", "--json")).Expect(0);
+        await using GridProcesses cluster = await StartAsync(home, $"--Grid:SyncBytesPerSecondMax={SyncBytesPerSecond}", "--Grid:Compression=None", "--Grid:SnapshotChunkBytes=131072");
+        (await cluster.RunAsync("bench", "--mix", "set=100", "--keys", "100000", "--size", "200-800", "--outstanding", "4", "--warm-up", "0", "--seconds", "2", "--json")).Expect(0);
         await using Browser browser = await Browser.StartAsync(home.Sub("browser"));
         await browser.GoAsync(Page(cluster, 0));
         await browser.UntilAsync("all is drawn", $"return document.querySelectorAll('.silo').length === 3 && document.querySelectorAll('.silo .shard').length === {2 * Shards}");
@@ -39,7 +43,18 @@ public sealed class AdminPageTests
         await browser.RunAsync("window.stays = true");
         ClusterStatus status = await cluster.StatusAsync();
         ShardStatus shard = status.Shards[0];
-        Assert.Null(await cluster.Operator.DropReplicaAsync(0, shard.InSync.First(silo => silo != shard.Primary)));
+        string replica = shard.InSync.First(silo => silo != shard.Primary);
+        Assert.Null(await cluster.Operator.DropReplicaAsync(0, replica));
+        await browser.UntilAsync("the sync has a row, and gets on", $$"""
+            const row = document.querySelector('#syncs tbody tr');
+            if (!row) return false;
+            const part = Number(row.querySelector('[role=progressbar]').getAttribute('aria-valuenow'));
+            const first = window.firstPart ??= part, cells = [...row.querySelectorAll('td')].map(cell => cell.innerText);
+            return part > first && part < 100 && row.querySelector('th a').getAttribute('href') === '/shards/0' && cells[0] === '{{SiloNames.Of(status, shard.Primary!)}}' && cells[1] === '{{SiloNames.Of(status, replica)}}'
+                && / of /.test(cells[3]) && /B\/s$/.test(cells[4]) && /^\d+ %$/.test(cells[5]) && / s$/.test(cells[6]) && document.querySelector('.silo .shard.loading') !== null;
+            """);
+        await browser.PictureAsync("sync");
+        await browser.UntilAsync("the table of syncs is gone with the last one", "return document.querySelector('#syncs') === null");
         await browser.UntilAsync("the sync is among the events", "return document.querySelector('#events').innerText.includes('full sync done') && document.querySelector('#events').innerText.includes('Copy dropped') && window.stays");
 
         cluster.Silo(2).Kill();
@@ -102,7 +117,19 @@ public sealed class AdminPageTests
     {
         using TemporaryDirectory home = new();
         await using GridProcesses cluster = await StartAsync(home);
+        ChildProcess follower = cluster.Start("events", "--follow", "--json");
+        await Until.TrueAsync("what was before is told", () => follower.Output.Contains("SiloJoined", StringComparison.Ordinal));
+        await using ChildProcess live = ChildProcess.Start("script", ["-qec", $"stty cols 80 rows 50; {cluster.CommandLine("top")}", "/dev/null"], home.Sub("top"));
+        await Until.TrueAsync(() => Pictures(live.Output).Length > 3 && Rows(live.Output).Contains("silo-2"), () => $"the picture is not drawn anew, and was last: {live.Errors}{live.Output}");
         cluster.Silo(2).Kill();
+        await Until.TrueAsync("the follower tells of the death", () => follower.Output.Contains("SiloDead", StringComparison.Ordinal) && follower.Output.Contains("Failover", StringComparison.Ordinal));
+        await Until.TrueAsync("the picture tells of it", () => live.Output.Contains("Failover", StringComparison.Ordinal) && !Rows(live.Output).Contains("silo-2"));
+        Interrupt(live);
+        follower.Interrupt();
+        Assert.Equal(0, await follower.ExitAsync(Patience));
+        Assert.Equal(0, await live.ExitAsync(Patience));
+        string[] followed = [.. follower.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement).Select(static line => $"{line.GetProperty("silo")} {line.GetProperty("number")}")];
+        Assert.Equal(followed.Length, followed.Distinct().Count());
         await cluster.UntilAsync("the silo is dead", Patience, status => status.Silos.Count == 2 && GridProcesses.IsWhole(status, copies: 2));
         string[] lines = (await cluster.RunAsync("events", "--json", "--most", "2000")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         string[] kinds = [.. lines.Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("kind").GetString()!)];
@@ -116,6 +143,21 @@ public sealed class AdminPageTests
         Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{Shards}/{Shards} shards served"), top);
         Assert.Contains("Recent events", top);
         Assert.DoesNotContain("\u001b[", top);
+    }
+
+    /// <summary>What a terminal was shown, picture by picture; the last one may not be whole.</summary>
+    private static string[] Pictures(string output) => output.Split("shards served");
+
+    /// <summary>The silos in the table of the last whole picture.</summary>
+    private static string[] Rows(string output) =>
+        [.. Pictures(output)[^2].Split("Recent events")[0].Split('\n').Select(static line => line.Trim().Split(' ')[0]).Where(static word => word.StartsWith("silo-", StringComparison.Ordinal))];
+
+    /// <summary>As Ctrl-C in a terminal: to the command that it runs.</summary>
+    private static void Interrupt(ChildProcess terminal)
+    {
+        string child = File.ReadAllText($"/proc/{terminal.Id}/task/{terminal.Id}/children").Split(' ')[0];
+        using System.Diagnostics.Process kill = System.Diagnostics.Process.Start("kill", ["-INT", child]);
+        kill.WaitForExit();
     }
 
     private static async Task<GridProcesses> StartAsync(TemporaryDirectory home, params string[] more)

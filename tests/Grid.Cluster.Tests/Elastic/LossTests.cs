@@ -46,7 +46,7 @@ public sealed class LossTests
         await UntilLostAsync(cluster, Survivor, shard);
         Assert.Contains("grid shard accept-loss", (await cluster.RunAsync("doctor")).Expect(1).Output);
         string accepted = (await cluster.RunAsync("shard", "accept-loss", Text(shard), "--yes")).Expect(0).Output;
-Assert.Contains($"is on silo-{Survivor}: {Kept} entries", accepted);
+        Assert.Contains($"is on silo-{Survivor}: {Kept} entries", accepted);
         Assert.Contains("goes on with that copy", accepted);
         for (int i = 0; i < Kept; i++)
             Assert.Equal(Old, await ReadAsync(cluster, $"{tag}{i}"));

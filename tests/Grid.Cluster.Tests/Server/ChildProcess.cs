@@ -56,6 +56,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>As <c>kill</c>.</summary>
     public void Terminate() => Signal("TERM");
 
+    /// <summary>As Ctrl-C.</summary>
+    public void Interrupt() => Signal("INT");
+
     /// <summary>It stands still, as if its machine did.</summary>
     public void Freeze() => Signal("STOP");
 

@@ -111,6 +111,9 @@ internal sealed class GridProcesses : IAsyncDisposable
         return command;
     }
 
+    /// <summary>A verb as a shell is told it, the shell's process becoming it.</summary>
+    public string CommandLine(string verb) => $"exec '{Binary}' {verb} --gateway 127.0.0.1:{Gateway} --timeout 30";
+
     public IGrid Grid => _connection!.Grid;
 
     public IGridOperatorGrain Operator => _connection!.Operator;

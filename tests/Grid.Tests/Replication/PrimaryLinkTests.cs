@@ -58,6 +58,7 @@ public sealed class PrimaryLinkTests
         rig.Wait(50);
         Assert.True(rig.Copy.Log.FirstOffset > 2);
         rig.Attach("b", change: request => request with { LogEnd = 1, Applied = 1 });
+        Assert.Equal(1, rig.BacklogMisses);
         Assert.Single(rig.Events, e => e.What == PrimaryEvent.FullSyncNeeded);
         rig.Wait(200, "b");
         rig.Do(Op.Set("during"));
@@ -65,6 +66,19 @@ public sealed class PrimaryLinkTests
         rig.Acknowledge("b");
         Assert.Equal(LinkPhase.Online, rig.Core.Links.Single().Phase);
         Assert.Single(rig.Events, e => e.What == PrimaryEvent.WindowClosed);
+    }
+
+    [Fact]
+    public void An_empty_copy_says_nothing_of_the_backlog()
+    {
+        PrimaryRig rig = new(new PrimaryOptions { Replicas = 1, BacklogBytesMax = 1000 });
+        for (int i = 0; i < 100; i++)
+            rig.Do(Op.Set($"k{i}", new string('v', 2000)));
+        rig.Wait(50);
+        Assert.True(rig.Copy.Log.FirstOffset > 2);
+        rig.Attach("b", change: request => request with { Complete = false, LogEnd = 0, Applied = 0 });
+        Assert.Single(rig.Events, e => e.What == PrimaryEvent.FullSyncNeeded);
+        Assert.Equal(0, rig.BacklogMisses);
     }
 
     [Fact]

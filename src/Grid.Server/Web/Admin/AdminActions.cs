@@ -65,7 +65,7 @@ internal sealed partial class AdminActions(AdminApi api, AdminToken token, ILogg
 
     private async Task<IResult> GuardedAsync(HttpContext context, Func<Task<IResult>> act)
     {
-        switch (await token.CheckAsync(context.Request.Headers.Authorization, context.RequestAborted))
+        switch (await token.CheckAsync(context.Request.Headers.Authorization, context.Connection.RemoteIpAddress, context.RequestAborted))
         {
             case TokenVerdict.Right:
                 return await act();
@@ -73,7 +73,7 @@ internal sealed partial class AdminActions(AdminApi api, AdminToken token, ILogg
                 return AdminApi.Error(StatusCodes.Status403Forbidden, "this silo has no Admin:Token, so nothing can be done here; set one, the same on all silos, or use the command line");
             case TokenVerdict.Busy:
                 context.Response.Headers.RetryAfter = "1";
-                return AdminApi.Error(StatusCodes.Status429TooManyRequests, "too many tokens are being tried; try again in a second");
+                return AdminApi.Error(StatusCodes.Status429TooManyRequests, "too many wrong tokens are being tried from this address; try again in a second");
             default:
                 LogRefused(context.Request.Path, context.Connection.RemoteIpAddress);
                 context.Response.Headers.WWWAuthenticate = "Bearer";

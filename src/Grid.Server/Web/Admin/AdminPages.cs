@@ -17,7 +17,6 @@ internal static class AdminPages
         AdminToken token = new(settings.Admin.Token, TimeProvider.System);
         AdminApi api = new(settings, () => health.IsStarted ? silo.GetRequiredService<IGrainFactory>().GetGrain<IGridOperatorGrain>(0) : null, token, TimeProvider.System);
         web.Lifetime.ApplicationStopped.Register(api.Dispose);
-        web.Lifetime.ApplicationStopped.Register(token.Dispose);
         web.Use(static (context, next) =>
         {
             if (context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal))

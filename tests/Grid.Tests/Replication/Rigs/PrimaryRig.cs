@@ -59,6 +59,9 @@ internal sealed class PrimaryRig : IPrimaryOutput
 
     public long Ms { get; private set; } = 1000;
 
+    /// <summary>How often the backlog began too late for a whole copy.</summary>
+    public int BacklogMisses { get; private set; }
+
     public Instant Now => new(Ms, 1_700_000_000_000 + Ms);
 
     public List<SentItem> Sent { get; } = [];
@@ -273,6 +276,8 @@ internal sealed class PrimaryRig : IPrimaryOutput
         Assert.True(WantsPlace || HoldsPlace);
         WantsPlace = HoldsPlace = false;
     }
+
+    void IPrimaryOutput.CountBacklogMiss() => BacklogMisses++;
 
     void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => SavedSent.Add((saved, member));
 

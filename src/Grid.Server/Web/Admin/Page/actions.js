@@ -29,7 +29,7 @@ export function askMove(shard, redraw) {
   const overview = state.overview, at = overview.shards[shard];
   const targets = overview.silos.filter((silo, place) => place !== at.primary && silo.state === "Active" && !silo.draining);
   show({ title: `Move the primary of shard ${shard}`, confirm: "Move it",
-    text: "The primary is handed over to the silo that you choose, without an error at any client. Where that has no copy yet, one is made there first, by a full sync, and the old primary's copy makes room for it. While the rebalance is on, the cluster may move it on if that makes it more even.",
+    text: "The primary is handed over to the silo that you choose, without an error at any client. Where that has no copy yet, one is made there first, by a full sync, and the old primary's copy makes room for it. It stays there, and the rebalance evens out the other shards around it.",
     field: { label: "To silo", options: targets.map(silo => [silo.address, silo.name]) },
     run: async (silo, tell) => {
       for (let step = 0; step < stepsMax; step++) {
@@ -53,7 +53,7 @@ export async function askLoss(shard, redraw) {
   show({ title: `Accept the loss of shard ${shard}?`, confirm: "Accept the loss", danger: true,
     text: `The last in-sync copies were on ${plan.lostSilos.map(address).join(", ")}; none of them can be had. ${plan.empty
       ? "No whole copy has survived: the shard would begin anew without any entry. All its data are lost."
-      : `The best copy that has survived is on ${address(plan.silo)}: ${count(plan.entries)} entries, up to mutation ${count(plan.offset)} of epoch ${plan.epoch}. What was written behind that, acknowledged or not, is lost.`}`,
+      : `The best copy that has survived is on ${address(plan.silo)}: ${count(plan.entries)} entries${plan.unapplied ? ` and ${count(plan.unapplied)} mutations that are not in them yet` : ""}, up to mutation ${count(plan.offset)} of epoch ${plan.epoch}. What was written behind that, acknowledged or not, is lost.`}`,
     field: { label: `Type the shard's number, ${shard}, to go on`, type: "text", must: String(shard) },
     run: async () => { const report = await act("accept-loss", { shard }); if (report.obstacle) throw new Error(report.obstacle); } }, redraw);
 }
