@@ -17,12 +17,15 @@ public enum RecordOutcome
 /// <content>The in-sync set: who must acknowledge, how the set grows and shrinks by compare-and-set.</content>
 public sealed partial class ShardPrimary
 {
+    private const long NeverMs = long.MinValue / 2;
+
     private readonly Dictionary<CopyName, long> _lostSinceMs = [];
     private HashSet<string> _alive = [];
     private ShardRecord _record;
     private ShardRecord? _proposed;
     private CopyName[] _required;
-    private long _majorityAtMs = long.MinValue / 2;
+    private long _majorityAtMs = NeverMs;
+    private long _cutOffAtMs = NeverMs;
 
     /// <summary>The record as it was last known to be.</summary>
     public ShardRecord Record => _record;
@@ -48,17 +51,16 @@ public sealed partial class ShardPrimary
 
     /// <summary>
     /// More than half of the silos that are alive, this one counted, have answered what this one asked them no earlier than at a time. To be told at every
-    /// tick. When it is recent again after a while in which it was not, the silence of members begins anew: it was this silo that was cut off, and what
-    /// the others decided about it meanwhile may still be on its way.
+    /// tick.
     /// </summary>
     /// <param name="atMs">The time, by the clock of <see cref="Instant.MonotonicMs"/>; see <see cref="SiloContacts"/>. It may lie further back than the last one told.</param>
     /// <param name="now">The present.</param>
     public void OnMajorityAnswered(long atMs, Instant now)
     {
-        bool wasInTouch = IsInTouch(now);
+        bool wasCutOff = !IsInTouch(now) && _majorityAtMs != NeverMs;
         _majorityAtMs = atMs;
-        if (!wasInTouch && IsInTouch(now) && !Plants(PlantedBug.CountsSilenceWhileCutOff))
-            ForgiveSilence(now);
+        if (wasCutOff || !IsInTouch(now))
+            _cutOffAtMs = now.MonotonicMs;
     }
 
     private void ForgetDeadSilos()
@@ -138,7 +140,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private List<CopyName> MembersToKeep(Instant now)
     {
-        if (!IsInTouch(now) && !Plants(PlantedBug.ShrinksWithoutMajority))
+        if (!MayLeaveOut(now))
             return [.. _record.Members.Where(IsThere)];
         List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
         DropUnwanted(kept);
@@ -149,8 +151,16 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>
-    /// Whether most silos have answered lately: within a quarter of the time-out of a member, so that one that fell silent because this silo was cut off is
-    /// not given up before that is known, nor a cut missed that lasted long enough for a silo to be declared dead.
+    /// Whether members that live may be left out: this silo has been in touch with most others for as long as a member may be silent. What they decided
+    /// about it while it was cut off, or what became of the members then, may still be on its way.
+    /// </summary>
+    private bool MayLeaveOut(Instant now) =>
+        Plants(PlantedBug.ShrinksWithoutMajority)
+        || (IsInTouch(now) && (now.MonotonicMs - _cutOffAtMs >= _options.ReplicaTimeoutMs || Plants(PlantedBug.CountsSilenceWhileCutOff)));
+
+    /// <summary>
+    /// Whether most silos have answered lately: within a quarter of the time-out of a member, so that no cut is missed that lasts long enough for a silo
+    /// to be declared dead.
     /// </summary>
     private bool IsInTouch(Instant now) => now.MonotonicMs - _majorityAtMs < _options.ReplicaTimeoutMs / 4;
 

@@ -113,7 +113,7 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>
-    /// This primary itself stood still, or was cut off, and what the replicas said meanwhile is still in its queue: their time begins anew,
+    /// This primary itself stood still, and what the replicas said meanwhile is still in its queue: their time begins anew,
     /// or it would throw all of them out of the in-sync set at once.
     /// </summary>
     private void ForgiveSilence(Instant now)

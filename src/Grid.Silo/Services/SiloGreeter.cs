@@ -8,7 +8,7 @@ namespace Grid.Silo.Services;
 /// replication. The probes of the membership say whether others are to be given up; this says whether it is this silo that may be about to be. An answer
 /// counts once this silo knows of the membership what the other one did: a silo that was cut off learns so that it was given up.
 /// </summary>
-/// <remarks>Thread-safe. An answer is waited for as long as it would count, which is two heartbeats: so many questions to a silo are under way at most.</remarks>
+/// <remarks>Thread-safe. An answer is waited for as long as it would count, which is three periods: so many questions to a silo are under way at most.</remarks>
 internal sealed partial class SiloGreeter(IGridSiloServiceClient silos, SiloMembership membership, IClusterMembershipService cluster, GridSettings settings, ILogger<SiloGreeter> logger) : SiloLoop
 {
     private readonly SiloContacts _contacts = new();
@@ -29,7 +29,7 @@ internal sealed partial class SiloGreeter(IGridSiloServiceClient silos, SiloMemb
                     _ = GreetAsync(silo, stopping);
             }
 
-            await Task.Delay(settings.Current.ToPrimaryOptions().HeartbeatMs, stopping);
+            await Task.Delay(settings.Current.ReplicaTimeoutMs / 12, stopping);
         }
     }
 

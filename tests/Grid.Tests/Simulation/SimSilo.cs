@@ -114,7 +114,7 @@ internal sealed class SimSilo
         long askedAtMs = World.Now(this).MonotonicMs;
         foreach (SimSilo other in World.Silos.Where(other => other != this && other.Up && Alive.Contains(other.Name)))
             World.Tell(this, other, () => World.Tell(other, this, () => Contacts.OnAnswer(other.Name, askedAtMs)));
-        World.After(World.Plan.Primary.HeartbeatMs * 1000L, this, Greet);
+        World.After(World.Plan.Primary.ReplicaTimeoutMs * 1000L / 12, this, Greet);
     }
 
     private void Tick()

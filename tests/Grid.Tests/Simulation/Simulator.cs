@@ -148,7 +148,9 @@ internal static class Simulator
 
         if (!primary.Core.HoldsLease(primary.Now))
             return "the primary holds no lease";
-        return primary.Core.Links.Count() == record.Members.Count() ? null : "a surplus replica is still linked";
+        return primary.Core.Links.Count() == record.Members.Count()
+            ? null
+            : $"a surplus replica is still linked: in sync {string.Join(", ", record.InSync)}, wanted {string.Join(", ", primary.Core.Wanted ?? [])}, links {string.Join(", ", primary.Core.Links.Select(link => $"{link.Silo} {link.Phase}"))}";
     }
 
     /// <summary>Commands travel packed where both sides are set to it now, and plain where one is not.</summary>

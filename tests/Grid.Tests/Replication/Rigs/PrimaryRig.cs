@@ -75,7 +75,7 @@ internal sealed class PrimaryRig : IPrimaryOutput
     /// <summary>False while the silo hears too few others.</summary>
     public bool InTouch
     {
-        set => Core.OnMajorityAnswered(value ? long.MaxValue / 2 : long.MinValue / 2, Now);
+        set => Core.OnMajorityAnswered(value ? long.MaxValue / 2 : long.MinValue / 4, Now);
     }
 
     /// <summary>False while the silo has no place for another sync.</summary>
