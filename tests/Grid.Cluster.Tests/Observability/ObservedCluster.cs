@@ -95,6 +95,9 @@ public sealed class ObservedCluster : IAsyncLifetime
         [
             "serve", "--silo-port", Text(_ports[3 * i]), "--gateway-port", Text(_ports[(3 * i) + 1]), $"--Silo:HttpPort={HttpPort(i)}", "--name", $"silo-{i}",
             "--first", $"127.0.0.1:{_ports[0]}", $"--Grid:ShardCount={Shards}", $"--Grid:BootstrapSilos={Silos}", "--Grid:ReplicaTimeoutMs=1000", "--Grid:Rebalance=false",
+
+            // Copies are missing for longer than a scrape takes to come.
+            "--Grid:SyncWindowMs=1500",
         ],
         _home.Sub($"silo-{i}"),
         new Dictionary<string, string>
