@@ -62,20 +62,20 @@ public sealed record LoadBenchOptions
     public void Validate()
     {
         if (Mix.Sum != 100 || Mix is { Get: < 0 } or { Set: < 0 } or { CompareAndSet: < 0 } or { Increment: < 0 } or { Delete: < 0 } or { GetMany: < 0 } or { SetMany: < 0 })
-            throw new ArgumentException($"{nameof(Mix)}: the shares are percents and must sum to 100; these sum to {Mix.Sum}.");
-        InRange(Keys, 1, 1_000_000_000, nameof(Keys));
-        InRange(ValueBytesMin, 0, GridLimits.ValueBytesMax, nameof(ValueBytesMin));
-        InRange(ValueBytesMax, ValueBytesMin, GridLimits.ValueBytesMax, nameof(ValueBytesMax));
-        InRange(Outstanding, 1, 65_536, nameof(Outstanding));
-        InRange(ManyKeys, 1, 10_000, nameof(ManyKeys));
-        InRange(Duration.TotalMilliseconds, 100, TimeSpan.FromDays(1).TotalMilliseconds, nameof(Duration));
-        InRange(WarmUp.TotalMilliseconds, 0, TimeSpan.FromHours(1).TotalMilliseconds, nameof(WarmUp));
+            throw new ArgumentException($"--mix: the shares are percents and must sum to 100; these sum to {Mix.Sum}.");
+        InRange(Keys, 1, 1_000_000_000, "--keys");
+        InRange(ValueBytesMin, 0, GridLimits.ValueBytesMax, "--size (the least)");
+        InRange(ValueBytesMax, ValueBytesMin, GridLimits.ValueBytesMax, "--size (the most)");
+        InRange(Outstanding, 1, 65_536, "--outstanding");
+        InRange(ManyKeys, 1, 10_000, "--many");
+        InRange(Duration.TotalSeconds, 0.1, TimeSpan.FromDays(1).TotalSeconds, "--seconds");
+        InRange(WarmUp.TotalSeconds, 0, TimeSpan.FromHours(1).TotalSeconds, "--warm-up");
     }
 
     private static void InRange(double value, double min, double max, string name)
     {
         if (value < min || value > max)
-            throw new ArgumentException($"{name} is {value}; it must be {min} to {max}.");
+            throw new ArgumentException($"{name} is {value}; it must be {min:0.###} to {max:0.###}.");
     }
 }
 

@@ -35,14 +35,26 @@ internal static class ExportVerb
                 throw new CommandException(ExitCode.Usage, $"there is no folder {target.DirectoryName}; make it first, or name another file.");
             await using ClusterConnection cluster = await connect.OpenAsync(parsed, cancellation);
             ClusterStatus status = await cluster.Operator.AskStatusAsync(cancellation);
+            string[] chosen = parsed.GetValue(keyspace) ?? [];
+            if (chosen.Length > 0)
+                await ExpectKnownAsync(cluster.Operator, chosen);
             SnapshotCodec codec = parsed.GetValue(compression) == Packing.Lz4 ? SnapshotCodec.Lz4 : SnapshotCodec.None;
-            RdbExport run = new(cluster.Operator, status.Shards.Count, codec, (parsed.GetValue(keyspace) ?? []).ToHashSet(StringComparer.Ordinal), TimeProvider.System);
+            RdbExport run = new(cluster.Operator, status.Shards.Count, codec, chosen.ToHashSet(StringComparer.Ordinal), TimeProvider.System);
             long began = Stopwatch.GetTimestamp();
             ExportReport report = await WriteAsync(run, target, status.Shards.Count, cancellation);
             Tell(report, target, Stopwatch.GetElapsedTime(began), parsed.GetValue(json));
             return ExitCode.Done;
         });
         return export;
+    }
+
+    /// <summary>A backup of a keyspace whose name was mistyped would be an empty file that looks like one.</summary>
+    private static async Task ExpectKnownAsync(IGridOperatorGrain grid, string[] chosen)
+    {
+        KeyspacePage page = await grid.GetKeyspacesAsync(null);
+        string[] known = [.. page.Keyspaces.Select(static one => one.Name)];
+        if (page.Silent.Count == 0 && chosen.FirstOrDefault(name => !known.Contains(name, StringComparer.Ordinal)) is { } missing)
+            throw new CommandException(ExitCode.No, $"there is no keyspace '{missing}'; nothing was written. The keyspaces are: {(known.Length == 0 ? "none yet" : string.Join(", ", known))}.");
     }
 
     /// <summary>Writes beside the target and puts the file in its place once it is whole and on the disk.</summary>

@@ -38,6 +38,7 @@ internal sealed partial class ClusterBootstrap(
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     private readonly IGrainStorage _storage = services.GetRequiredKeyedService<IGrainStorage>(options.Value.RecordStorage);
+    private int _waitedWith = -1;
 
     /// <summary>Refuses a silo whose settings do not fit the cluster.</summary>
     /// <exception cref="OrleansConfigurationException">The cluster has another number of shards.</exception>
@@ -61,6 +62,10 @@ internal sealed partial class ClusterBootstrap(
                 if (await TryBootstrapAsync())
                     return;
             }
+            catch (InconsistentStateException)
+            {
+                // Another silo is at it; the next look shows what it made.
+            }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 LogFailed(failure);
@@ -78,7 +83,9 @@ internal sealed partial class ClusterBootstrap(
         int active = membership.Current.Active.Count;
         if (active < options.Value.BootstrapSilos)
         {
-            LogWaiting(active, options.Value.BootstrapSilos);
+            if (active != _waitedWith)
+                LogWaiting(active, options.Value.BootstrapSilos);
+            _waitedWith = active;
             return false;
         }
 

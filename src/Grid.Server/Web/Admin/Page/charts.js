@@ -40,14 +40,15 @@ export function chart({ title, series, format, now, redraw, filled = false, bina
       h("span", { class: "when", "aria-hidden": "true" }, at === null ? "5 min" : clock(at))));
 }
 
-/** Adds up what silos did in the same second. */
+/** Adds up what silos did in the same second. A silo's timer drifts: of two samples in one second the later counts, and a second without one is as the one before. */
 export function sum(samples, value) {
   const sums = new Map();
-  for (const silo of samples.values())
-    for (const sample of silo.samples) {
-      const second = Math.floor(sample.ms / 1000) * 1000;
-      sums.set(second, (sums.get(second) ?? 0) + value(sample));
-    }
+  for (const silo of samples.values()) {
+    const seconds = new Map(silo.samples.map(sample => [Math.floor(sample.ms / 1000) * 1000, value(sample)]));
+    for (const [second, one] of [...seconds])
+      if (!seconds.has(second + 1000) && seconds.has(second + 2000)) seconds.set(second + 1000, one);
+    for (const [second, one] of seconds) sums.set(second, (sums.get(second) ?? 0) + one);
+  }
   return ordered(sums);
 }
 
