@@ -98,7 +98,7 @@ public sealed class PrimaryInSyncTests
         Assert.Null(rig.Writing);
         Assert.Equal(["b", "c"], rig.Core.Record.Members.Select(member => member.Silo).Order());
         rig.InTouch = true;
-        rig.Wait(50, "b", "c");
+        rig.Wait(rig.Options.ReplicaTimeoutMs + 50, "b", "c");
         Assert.Equal(["c"], rig.Writing!.Members.Select(member => member.Silo));
     }
 
