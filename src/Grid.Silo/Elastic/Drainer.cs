@@ -187,9 +187,6 @@ internal sealed partial class Drainer(
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard} is not on silo {Silo} yet: {Reason}")]
     private partial void LogNotHandedOver(int shard, string silo, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Silo {Silo} does not say where its shards are: {Reason}; they count as not covered")]
-    private partial void LogNoAnswer(string silo, string reason);
-
     [LoggerMessage(Level = LogLevel.Information, Message = "The silo could not look where its shards are; it tries again")]
     private partial void LogFailed(Exception failure);
 }
