@@ -15,27 +15,32 @@ public sealed class GridHealth
     private readonly ShardKeeper _keeper;
     private readonly SiloPulse _pulse;
     private readonly FirstFill _fill;
+    private readonly SiloLoop[] _loops;
     private volatile bool _started;
 
-    internal GridHealth(SiloMembership membership, SiloRole role, ShardKeeper keeper, SiloPulse pulse, FirstFill fill)
+    internal GridHealth(SiloMembership membership, SiloRole role, ShardKeeper keeper, SiloPulse pulse, FirstFill fill, SiloLoop[] loops)
     {
         _membership = membership;
         _role = role;
         _keeper = keeper;
         _pulse = pulse;
         _fill = fill;
+        _loops = loops;
     }
 
     /// <summary>True once the silo has joined the cluster; stays true.</summary>
     public bool IsStarted => _started = _started || HasJoined;
 
     /// <summary>
-    /// Why the silo should be killed and started anew: it gets nothing done. Null while it does, however the rest of the cluster is, and before it has joined.
+    /// Why the silo should be killed and started anew: it gets nothing done, or part of its own work has ended by a defect. Null while it works, however
+    /// the rest of the cluster is, and before it has joined.
     /// </summary>
     public string? Hang()
     {
         TimeSpan stall = _pulse.Stall;
-        return stall < SiloPulse.StallMax ? null : $"the silo has not answered itself for {stall.TotalSeconds:0} s";
+        return stall >= SiloPulse.StallMax
+            ? $"the silo has not answered itself for {stall.TotalSeconds:0} s"
+            : _loops.Select(static loop => loop.Defect).FirstOrDefault(static defect => defect is not null);
     }
 
     /// <summary>

@@ -65,22 +65,20 @@ public static class GridSiloExtensions
         services.AddSingleton<ClusterBootstrap>();
         services.AddSingleton<DevelopmentTable>();
         services.AddSingleton<ShardPolls>();
-        services.AddSingleton<ShardKeeper>();
+        services.AddLoop<ShardKeeper>();
         services.AddSingleton<DeathWatch>();
         DeathWatch.AddTo(services);
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ShardKeeper>());
         services.AddOptions<GridZoneOptions>();
         services.AddOptions<GridGraceOptions>();
         services.AddSingleton<SiloExaminer>();
         services.AddSingleton<SiloRole>();
-        services.AddSingleton<SiloBook>();
+        services.AddLoop<SiloBook>();
         services.AddSingleton<HandOvers>();
-        services.AddSingleton<Rebalancer>();
+        services.AddLoop<Rebalancer>();
         services.AddSingleton<Drainer>();
-        services.AddSingleton<CopyCheck>();
-        services.AddSingleton<SiloGreeter>();
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloGreeter>());
-        services.AddSingleton<SiloPulse>();
+        services.AddLoop<CopyCheck>();
+        services.AddLoop<SiloGreeter>();
+        services.AddLoop<SiloPulse>();
         services.AddSingleton<FirstFill>();
         services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));
         services.AddSingleton(static sp => new GridHealth(
@@ -88,12 +86,9 @@ public static class GridSiloExtensions
             sp.GetRequiredService<SiloRole>(),
             sp.GetRequiredService<ShardKeeper>(),
             sp.GetRequiredService<SiloPulse>(),
-            sp.GetRequiredService<FirstFill>()));
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloPulse>());
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloBook>());
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Rebalancer>());
+            sp.GetRequiredService<FirstFill>(),
+            [.. sp.GetServices<SiloLoop>()]));
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<Drainer>());
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<CopyCheck>());
         services.AddGrainService<GridSiloService>();
         services.AddSingleton<IGridSiloServiceClient, GridSiloServiceClient>();
         services.AddPlacementDirector<SiloBoundPlacement, SiloBoundDirector>();
@@ -105,9 +100,8 @@ public static class GridSiloExtensions
         services.AddSingleton<SiloFront>();
         services.AddSingleton<SiloTransport>();
         services.AddSingleton<IGridTransport>(static sp => sp.GetRequiredService<SiloTransport>());
-        services.AddSingleton<ReignMap>();
+        services.AddLoop<ReignMap>();
         services.AddSingleton<AcknowledgementSender>();
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<ReignMap>());
 
         services.AddGridClient();
         builder.AddGridStreams(GridConstants.StreamProvider);

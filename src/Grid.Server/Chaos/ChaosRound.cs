@@ -34,7 +34,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     /// <summary>Runs it.</summary>
     public async Task<ChaosReport> RunAsync(CancellationToken cancellation)
     {
-        string? problem = await observer.UntilWholeAsync(cluster.Count, WholeTime, cancellation);
+        string? problem = await cluster.UntilWholeAsync(observer, WholeTime, cancellation);
         if (problem is not null)
             return Failed($"before the first fault: {problem}");
         HistoryClock clock = new();
@@ -74,7 +74,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             // One that has been away answers from what it knew before, until it has heard what happened.
             if (fault.Kind is not (FaultKind.Kill or FaultKind.Restart or FaultKind.Stop) && fault.Time > Calm)
                 await Task.Delay(HearTime, cancellation);
-            string? missing = await UntilWholeAsync(WholeTime, cancellation);
+            string? missing = await cluster.UntilWholeAsync(observer, WholeTime, cancellation);
             _faults.Add(string.Create(CultureInfo.InvariantCulture, $"{fault}, whole after {Stopwatch.GetElapsedTime(mended).TotalMilliseconds:0} ms"));
             if (missing is not null)
                 return $"after {fault} the cluster is not whole within {WholeTime.TotalSeconds} s: {missing}";
@@ -129,25 +129,11 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     /// <summary>After overlapping faults: whole, or, with all silos there, unavailable for good where all in-sync copies of a shard are gone.</summary>
     private async Task<string?> SettleAsync(CancellationToken cancellation)
     {
-        if (await UntilWholeAsync(SettleTime, cancellation) is null)
+        if (await cluster.UntilWholeAsync(observer, SettleTime, cancellation) is null)
             return null;
         if (await observer.TryGetStatusAsync() is { } status && status.Shards.Any(static shard => shard.Primary is null && shard.Problem is not null))
-            return status.Silos.Count(static silo => silo.State == "Active") == cluster.Count ? null : await UntilWholeAsync(WholeTime, cancellation);
-        return await UntilWholeAsync(WholeTime, cancellation);
-    }
-
-    /// <summary>Starts silos that end meanwhile, as those do that find out that they were evicted.</summary>
-    private async Task<string?> UntilWholeAsync(TimeSpan limit, CancellationToken cancellation)
-    {
-        long began = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            foreach (int silo in cluster.Down)
-                cluster.StartSilo(silo);
-            string? missing = await observer.UntilWholeAsync(cluster.Count, Calm, cancellation);
-            if (missing is null || Stopwatch.GetElapsedTime(began) > limit)
-                return missing;
-        }
+            return status.Silos.Count(static silo => silo.State == "Active") == cluster.Count ? null : await cluster.UntilWholeAsync(observer, WholeTime, cancellation);
+        return await cluster.UntilWholeAsync(observer, WholeTime, cancellation);
     }
 
     private async Task<int> CountDifferingAsync(CancellationToken cancellation)

@@ -1,3 +1,4 @@
+using Grid.Silo.Services;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Grid.Silo.Events;
@@ -9,9 +10,7 @@ internal static class EventServices
     {
         services.AddSingleton(static sp => new EventRing(sp.GetRequiredService<ILocalSiloDetails>(), sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Troubles>();
-        services.AddSingleton<MembershipEvents>();
-        services.AddSingleton<SiloSampler>();
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<MembershipEvents>());
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static sp => sp.GetRequiredService<SiloSampler>());
+        services.AddLoop<MembershipEvents>();
+        services.AddLoop<SiloSampler>();
     }
 }

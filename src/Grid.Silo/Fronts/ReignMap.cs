@@ -42,7 +42,7 @@ internal sealed partial class ReignMap(
         return new FrontInfo(membership.Local, active, map);
     }
 
-    protected override Task RunAsync(CancellationToken stopping) => Task.WhenAll(KeepAsync(stopping), WatchAsync(stopping));
+    protected override Task RunAsync(CancellationToken stopping) => SideBySideAsync(stopping, KeepAsync, WatchAsync);
 
     private async Task KeepAsync(CancellationToken stopping)
     {

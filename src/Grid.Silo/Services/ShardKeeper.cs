@@ -41,7 +41,7 @@ internal sealed partial class ShardKeeper(
     protected override async Task RunAsync(CancellationToken stopping)
     {
         await bootstrap.RunAsync(stopping);
-        await Task.WhenAll(KeepAsync(stopping), WatchAsync(stopping));
+        await SideBySideAsync(stopping, KeepAsync, WatchAsync);
     }
 
     private async Task WatchAsync(CancellationToken stopping)

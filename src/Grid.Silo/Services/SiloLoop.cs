@@ -7,9 +7,13 @@ internal abstract partial class SiloLoop : ILifecycleParticipant<ISiloLifecycle>
 {
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
+    private string? _defect;
 
     /// <summary>Where it is told that the work ended before its time.</summary>
     protected abstract ILogger Logger { get; }
+
+    /// <summary>Why the work ended before the silo's: a defect, for which there is nothing but a new process. Null while it goes on.</summary>
+    public string? Defect => Volatile.Read(ref _defect);
 
     /// <summary>Cancelled when the silo stops.</summary>
     protected CancellationToken Stopping => _stopping.Token;
@@ -27,6 +31,17 @@ internal abstract partial class SiloLoop : ILifecycleParticipant<ISiloLifecycle>
 
     /// <summary>The work; ends by cancellation.</summary>
     protected abstract Task RunAsync(CancellationToken stopping);
+
+    /// <summary>Work that goes on side by side. When one part fails the others are ended, and its failure is that of the whole.</summary>
+    protected static async Task SideBySideAsync(CancellationToken stopping, params Func<CancellationToken, Task>[] parts)
+    {
+        using CancellationTokenSource ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        Task[] running = [.. parts.Select(part => part(ending.Token))];
+        Task first = await Task.WhenAny(running);
+        await ending.CancelAsync();
+        await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
+    }
 
     protected virtual void Dispose(bool disposing) => _stopping.Dispose();
 
@@ -51,8 +66,10 @@ internal abstract partial class SiloLoop : ILifecycleParticipant<ISiloLifecycle>
         }
         catch (Exception failure)
         {
-            if (!stopping.IsCancellationRequested)
-                LogEnded(Logger, failure, GetType().Name);
+            if (stopping.IsCancellationRequested)
+                return;
+            Volatile.Write(ref _defect, $"{GetType().Name} has ended before its time: {failure.Message}");
+            LogEnded(Logger, failure, GetType().Name);
         }
     }
 

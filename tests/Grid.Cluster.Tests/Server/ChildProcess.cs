@@ -25,7 +25,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public static ChildProcess Start(string file, IEnumerable<string> arguments, string directory, IReadOnlyDictionary<string, string>? environment = null)
     {
-        ProcessStartInfo start = new(file, arguments) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        // What this process ignores its children would too: Ctrl-C, in what a shell script runs in the background.
+        ProcessStartInfo start = new("env", ["--default-signal=INT,QUIT", file, .. arguments]) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         ChildProcess child = new(new Process { StartInfo = start });
@@ -77,7 +78,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!TestContext.Current.CancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"'{_process.StartInfo.FileName} {string.Join(' ', _process.StartInfo.ArgumentList)}' has not ended after {limit.TotalSeconds} s. It wrote:\n{Output}\n{Errors}");
+            throw new TimeoutException($"'{string.Join(' ', _process.StartInfo.ArgumentList.Skip(1))}' has not ended after {limit.TotalSeconds} s. It wrote:\n{Output}\n{Errors}");
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
                 clients.Add(await ChaosClient.ConnectAsync(log, cancellation));
             await using ChaosClient observing = await ChaosClient.ConnectAsync(log, cancellation);
             ClusterObserver observer = new(observing);
-            await ExpectWholeAsync(observer, cancellation);
+            await ExpectWholeAsync(cluster, observer, cancellation);
             List<FailoverTimes> all = [];
             foreach (string kind in what)
             {
@@ -53,7 +53,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
     private Task<FailoverTimes> MeasureAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, string kind, int run, CancellationToken cancellation) => kind switch
     {
         "rolling" => RollAsync(cluster, observer, clients, cancellation),
-        "handover" => HandOverAsync(observer, clients, run, cancellation),
+        "handover" => HandOverAsync(cluster, observer, clients, run, cancellation),
         _ => FailAsync(cluster, observer, clients, kind, 1 + (run % (cluster.Count - 1)), cancellation),
     };
 
@@ -80,7 +80,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
 
         await process.EndsWithinAsync(WholeTime);
         cluster.StartSilo(silo);
-        await ExpectWholeAsync(observer, cancellation);
+        await ExpectWholeAsync(cluster, observer, cancellation);
         return FailoverTimes.Of($"{kind} silo-{silo}", writes, fault, before, address) with { Lost = await probe.CountLostAsync(clients[0]) };
     }
 
@@ -101,7 +101,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
     }
 
     /// <summary>One shard's primary is handed over to one of its replicas.</summary>
-    private async Task<FailoverTimes> HandOverAsync(ClusterObserver observer, List<ChaosClient> clients, int run, CancellationToken cancellation)
+    private async Task<FailoverTimes> HandOverAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, int run, CancellationToken cancellation)
     {
         HistoryClock clock = new();
         await using WriteProbe probe = new(clients, options.Shards, WritePause, clock);
@@ -116,7 +116,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
             throw new CommandException(ExitCode.Failed, $"shard {shard.Shard} was not handed over: {problem}");
         await Task.Delay(QuietTime, cancellation);
         IReadOnlyList<ProbedWrite> writes = [.. (await probe.StopAsync()).Where(write => write.Shard == shard.Shard)];
-        await ExpectWholeAsync(observer, cancellation);
+        await ExpectWholeAsync(cluster, observer, cancellation);
         return FailoverTimes.Of(string.Create(CultureInfo.InvariantCulture, $"handover shard {shard.Shard}, called for {took:0} ms"), writes, began, before, null) with { Lost = await probe.CountLostAsync(clients[0]) };
     }
 
@@ -137,7 +137,7 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
             if (!await process.EndsWithinAsync(WholeTime))
                 throw new CommandException(ExitCode.Failed, $"silo-{silo} was told to stop and has not ended after {WholeTime.TotalSeconds} s.");
             cluster.StartSilo(silo);
-            await ExpectWholeAsync(observer, cancellation);
+            await ExpectWholeAsync(cluster, observer, cancellation);
         }
 
         FailoverTimes times = FailoverTimes.Of("rolling restart of all silos", await probe.StopAsync(), began, before, null);
@@ -147,9 +147,9 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
     private static async Task<ClusterStatus> StatusAsync(ClusterObserver observer) =>
         await observer.TryGetStatusAsync() ?? throw new CommandException(ExitCode.Failed, "nobody answers with a status");
 
-    private async Task ExpectWholeAsync(ClusterObserver observer, CancellationToken cancellation)
+    private async Task ExpectWholeAsync(ChaosCluster cluster, ClusterObserver observer, CancellationToken cancellation)
     {
-        if (await observer.UntilWholeAsync(network.Silos, WholeTime, cancellation) is { } missing)
+        if (await cluster.UntilWholeAsync(observer, WholeTime, cancellation) is { } missing)
             throw new CommandException(ExitCode.Failed, $"the cluster is not whole after {WholeTime.TotalSeconds} s: {missing}; logs are in {options.Folder}.");
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using Grid.Server.Bench;
@@ -15,6 +16,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
     private const int GatewayPort = 30000;
     private static readonly TimeSpan StoreTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(1);
 
     private readonly ChaosNetwork _network;
     private readonly ChaosOptions _options;
@@ -82,6 +84,27 @@ internal sealed class ChaosCluster : IAsyncDisposable
         _silos[silo] = ChaosProcess.Start([.. _network.WithinSilo(silo), .. BenchProcess.OwnCommand(), "serve", .. Settings(silo)], _options.Folder, LogOf(silo));
         if (old is not null)
             _ = old.DisposeAsync().AsTask();
+    }
+
+    /// <summary>
+    /// Waits until every shard has all its wanted copies in sync, and starts silos that end meanwhile: one that was given up, in a fault or because the
+    /// machine is too busy for it, finds that out and ends, as it should.
+    /// </summary>
+    /// <param name="observer">Looks.</param>
+    /// <param name="limit">How long.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>Null once it is so; otherwise what is missing.</returns>
+    public async Task<string?> UntilWholeAsync(ClusterObserver observer, TimeSpan limit, CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            foreach (int silo in Down)
+                StartSilo(silo);
+            string? missing = await observer.UntilWholeAsync(Count, RestartPause, cancellation);
+            if (missing is null || Stopwatch.GetElapsedTime(began) > limit)
+                return missing;
+        }
     }
 
     /// <summary>Writes a line into the logs of all silos, so that each tells when something was done.</summary>
