@@ -36,7 +36,7 @@ internal abstract partial class SiloLoop : ILifecycleParticipant<ISiloLifecycle>
     protected static async Task SideBySideAsync(CancellationToken stopping, params Func<CancellationToken, Task>[] parts)
     {
         using CancellationTokenSource ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        Task[] running = [.. parts.Select(part => part(ending.Token))];
+        Task[] running = [.. parts.Select(async part => await part(ending.Token))];
         Task first = await Task.WhenAny(running);
         await ending.CancelAsync();
         await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
