@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Grid.Formats;
 using Grid.Formats.Binary;
@@ -193,7 +194,7 @@ public sealed partial class ShardReplica
         BeginToFollow(now);
         _corruptInRow = 0;
         _heardAtMs = now.MonotonicMs;
-        _output.Report(ReplicaEvent.LoadEnded, $"{load.Entries} entries, {load.WireBytes} bytes on the wire, {load.RawBytes} raw; {loaded.Log.EndOffset - loaded.Applied} mutations kept meanwhile");
+        _output.Report(ReplicaEvent.LoadEnded, string.Create(CultureInfo.InvariantCulture, $"{load.Entries:N0} entries, {load.WireBytes:N0} bytes on the wire, {load.RawBytes:N0} raw; {loaded.Log.EndOffset - loaded.Applied:N0} mutations kept meanwhile"));
         load.Dispose();
         if (_epoch != 0)
             Advance(_committed, now);

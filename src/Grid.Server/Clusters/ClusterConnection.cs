@@ -4,6 +4,7 @@ using Grid.Client;
 using Grid.Client.Contracts.Operator;
 using Grid.Server.Configuration;
 using Grid.Server.Stores;
+using Grid.Server.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -70,6 +71,7 @@ internal sealed class ClusterConnection : IAsyncDisposable
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
         if (plan.Verbose)
             builder.Logging.SetMinimumLevel(LogLevel.Warning).AddSimpleConsole().AddConsole(static console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        ToolTelemetry.Add(builder, plan.ClusterId);
         long began = Stopwatch.GetTimestamp();
         builder.UseOrleansClient(client =>
         {

@@ -39,6 +39,15 @@ public sealed class AdminPageTests
         Assert.Equal("rgb(15, 20, 26)", await BackgroundAsync(browser, "dark"));
         await browser.PictureAsync("cluster-dark");
 
+        // Two samples of a silo within a second, and none in the next, are no peak and no gap.
+        Assert.Equal("3,3,3", (await browser.RunAsync("""
+            return import('/assets/charts.js').then(charts => {
+              const silo = (...times) => ({ samples: times.map(ms => ({ ms, one: ms === 1010 ? 9 : 1 })) });
+              const sums = charts.sum(new Map([['a', silo(0, 1010, 1990, 3000, 4000)], ['b', { samples: [0, 1000, 2000, 3000, 4000].map(ms => ({ ms, one: 2 })) }]]), sample => sample.one);
+              return sums.map(point => point[1]).join();
+            });
+            """)).GetString());
+
         // A full sync: the page shows it within its own updates, without being loaded again.
         await browser.RunAsync("window.stays = true");
         ClusterStatus status = await cluster.StatusAsync();

@@ -54,6 +54,13 @@ public sealed class ObservedCluster : IAsyncLifetime
     /// <summary>The alert for the silo that is killed, pending or firing. Others may come up for a moment on a busy machine.</summary>
     internal string SiloDownAlert => $"ALERTS{{alertname=\"GridSiloDown\", instance=\"127.0.0.1:{HttpPort(Silos - 1)}\"}}";
 
+    /// <summary>Runs a verb as an operator does whose environment names a collector.</summary>
+    internal async Task RunTracedAsync(params string[] arguments)
+    {
+        await using ChildProcess verb = ChildProcess.Start(Binary, [.. arguments, "--gateway", $"127.0.0.1:{_ports[1]}"], _home.Sub("verb"), Collector());
+        Assert.True(await verb.ExitAsync(Patience) == 0, verb.Output + verb.Errors);
+    }
+
     public async ValueTask InitializeAsync()
     {
         Assert.True(PrometheusServer.IsInstalled, "These tests need prometheus and promtool: apt-get install prometheus");
@@ -100,14 +107,16 @@ public sealed class ObservedCluster : IAsyncLifetime
             "--Grid:SyncWindowMs=1500",
         ],
         _home.Sub($"silo-{i}"),
-        new Dictionary<string, string>
-        {
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Receiver.Url,
-            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
-            ["OTEL_BLRP_SCHEDULE_DELAY"] = "200",
-            ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000",
-        });
+        Collector());
+
+    private Dictionary<string, string> Collector() => new()
+    {
+        ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Receiver.Url,
+        ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+        ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+        ["OTEL_BLRP_SCHEDULE_DELAY"] = "200",
+        ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000",
+    };
 
     private async Task StartClientAsync()
     {

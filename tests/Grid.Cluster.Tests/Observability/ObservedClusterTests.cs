@@ -96,6 +96,17 @@ public sealed partial class ObservedClusterTests(ObservedCluster cluster) : ICla
     }
 
     [Fact]
+    public async Task A_write_by_hand_is_a_trace_too()
+    {
+        await cluster.RunTracedAsync("set", "by-hand", "hello", "--keyspace", "traced");
+        ReceivedSpan? Found() => cluster.Receiver.Spans.FirstOrDefault(static span => span.Name == "set traced");
+        await Until.TrueAsync("the tool's span was received", () => Found() is not null);
+        ReceivedSpan[] trace = await TraceAsync(Found()!.TraceId, "set traced", "grid.batch", "grid.shard", "grid.replicate");
+        Assert.Equal("", One(trace, "set traced").ParentId);
+        Assert.StartsWith("silo-", trace.Single(static span => span is { Name: "grid.shard", Failed: false }).Silo, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_full_sync_is_one_trace_with_its_phases_on_both_silos()
     {
         ReceivedSpan? Found() => cluster.Receiver.Spans.FirstOrDefault(sync => sync.Name == "grid.sync" && sync.Attributes.GetValueOrDefault("grid.sync.kind") == "full" && !sync.Failed
