@@ -74,7 +74,13 @@ internal sealed partial class Drainer(
         events.Add(EventKind.Drain, EventSeverity.Info, $"the silo stops: it hands over what it has, {copies} copies");
         await book.TellAsync();
         rebalancer.Wake();
-        IReadOnlyList<ShardCover> left = await EmptyAsync(static () => true, limit.Token);
+        if (await EmptyAsync(static () => true, limit.Token) is not { } left)
+        {
+            LogUnknown();
+            events.Add(EventKind.Drain, EventSeverity.Warning, "the silo leaves without knowing where else its shards are");
+            return;
+        }
+
         ShardCover[] thin = [.. left.Where(shard => shard.Elsewhere < shard.Wanted)];
         if (thin.Length == 0)
         {
@@ -89,10 +95,10 @@ internal sealed partial class Drainer(
     }
 
     /// <summary>Until nothing is needed here any more, the caller does not want it any more, or the time is over.</summary>
-    /// <returns>The shards that the silo has a copy of, and how many others there are of each.</returns>
-    private async Task<IReadOnlyList<ShardCover>> EmptyAsync(Func<bool> isWanted, CancellationToken enough)
+    /// <returns>The shards that the silo has a copy of, and how many others there are of each; null if that could not be found out.</returns>
+    private async Task<IReadOnlyList<ShardCover>?> EmptyAsync(Func<bool> isWanted, CancellationToken enough)
     {
-        IReadOnlyList<ShardCover> left = [];
+        IReadOnlyList<ShardCover>? left = null;
         while (true)
         {
             try
@@ -106,7 +112,7 @@ internal sealed partial class Drainer(
                 LogFailed(failure);
             }
 
-            if (enough.IsCancellationRequested || !isWanted() || (left.All(static shard => shard.IsCovered) && !HasPrimaries()))
+            if (enough.IsCancellationRequested || !isWanted() || (left is not null && left.All(static shard => shard.IsCovered) && !HasPrimaries()))
                 return left;
             await Task.Delay(Pause, enough).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -183,6 +189,9 @@ internal sealed partial class Drainer(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The silo leaves {Shards} shards with fewer copies than are wanted: {Which}")]
     private partial void LogLeftThin(int shards, string which);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The silo leaves without knowing where else its shards are: the other silos did not say")]
+    private partial void LogUnknown();
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard} is not on silo {Silo} yet: {Reason}")]
     private partial void LogNotHandedOver(int shard, string silo, string reason);

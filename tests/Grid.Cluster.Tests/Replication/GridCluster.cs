@@ -108,6 +108,14 @@ internal sealed class GridCluster : IAsyncDisposable
     public IEnumerable<HostedCopy> CopiesOf(int shard) =>
         Silos.Select(silo => ServicesOf(silo).GetRequiredService<CopyHost>().Find(shard)).OfType<HostedCopy>();
 
+    /// <summary>The copies of a shard, who works on them, and which are in sync: for messages.</summary>
+    public string Describe(int shard)
+    {
+        HostedCopy[] hosted = [.. CopiesOf(shard)];
+        return $"in sync are {string.Join(", ", InSync(hosted))}; copies: "
+            + string.Join(", ", hosted.Select(static copy => $"{copy.Copy.Name} {copy.Copy.State}, {(copy.Primary is not null ? "primary" : copy.Replica is not null ? "replica" : "idle")}"));
+    }
+
     /// <summary>The content digests of a shard's copies.</summary>
     public async Task<IReadOnlyList<(string Silo, long Offset, string Digest)>> DigestAsync(int shard)
     {
@@ -122,14 +130,19 @@ internal sealed class GridCluster : IAsyncDisposable
         return digests;
     }
 
+    private static CopyName[] InSync(HostedCopy[] hosted)
+    {
+        HostedCopy? reigning = hosted.FirstOrDefault(static copy => copy.Primary is { IsDown: false });
+        return reigning?.Use(_ => reigning.Primary?.Record.InSync.ToArray()) ?? [];
+    }
+
     /// <summary>True when every shard has a primary and an in-sync set of <paramref name="copies"/> copies that are there.</summary>
     public bool IsWhole(int copies, out string state)
     {
         for (int shard = 0; shard < Shards; shard++)
         {
             HostedCopy[] hosted = [.. CopiesOf(shard)];
-            HostedCopy? reigning = hosted.FirstOrDefault(copy => copy.Primary is { IsDown: false });
-            CopyName[] inSync = reigning?.Use(_ => reigning.Primary?.Record.InSync.ToArray()) ?? [];
+            CopyName[] inSync = InSync(hosted);
             int there = inSync.Count(name => hosted.Any(copy => copy.Copy.Name == name));
             if (inSync.Length != copies || there != copies)
             {
