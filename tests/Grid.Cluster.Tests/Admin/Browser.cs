@@ -27,7 +27,7 @@ internal sealed class Browser : IAsyncDisposable
 
     public static async Task<Browser> StartAsync(string folder)
     {
-        int port = ChildProcess.FreePorts(1)[0];
+        int port = Ports.Free(1)[0];
         ChildProcess driver = ChildProcess.Start(Find("chromedriver")!, [$"--port={port}", "--allowed-ips=127.0.0.1"], folder);
         HttpClient http = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}/"), Timeout = TimeSpan.FromMinutes(1) };
         using CancellationTokenSource limit = new(StartTime);

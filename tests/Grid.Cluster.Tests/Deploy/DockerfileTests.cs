@@ -83,7 +83,7 @@ public sealed class DockerfileTests
         Assert.True(IsReadyToRun(Path.Combine(app, "Orleans.Runtime.dll")), "Orleans.Runtime.dll holds no code compiled ahead.");
         await RunAsync($"chmod -R go+rX-w {home.Sub(".")} && chmod -R a-w {app}", source);
         string[] before = Directory.GetFiles(app, "*", SearchOption.AllDirectories);
-        int[] ports = ChildProcess.FreePorts(3);
+        int[] ports = Ports.Free(3);
         string[] arguments = ["serve", $"--Silo:SiloPort={ports[0]}", $"--Silo:GatewayPort={ports[1]}", $"--Silo:HttpPort={ports[2]}", $"--Clustering:FirstSilo=127.0.0.1:{ports[0]}", "--Grid:ShardCount=4"];
         await using ChildProcess silo = Environment.UserName == "root"
             ? ChildProcess.Start("setpriv", [$"--reuid={User}", $"--regid={User}", "--clear-groups", "--no-new-privs", Path.Combine(app, "grid"), .. arguments], app)

@@ -24,7 +24,7 @@ public sealed class HealthTests
     {
         SkippingTime time = new();
         Muting calls = new();
-        int[] ports = ChildProcess.FreePorts(3);
+        int[] ports = Ports.Free(3);
         using IHost silo = Build(ports, time, calls);
         HealthCheckService checks = silo.Services.GetRequiredService<HealthCheckService>();
         GridHealth health = silo.Services.GetRequiredService<GridHealth>();

@@ -32,7 +32,7 @@ public sealed class ObservedCluster : IAsyncLifetime
     private static readonly ActivitySource Caller = new(CallerSource);
 
     private readonly TemporaryDirectory _home = new();
-    private readonly int[] _ports = ChildProcess.FreePorts((Silos * 3) + 1);
+    private readonly int[] _ports = Ports.Free((Silos * 3) + 1);
     private readonly List<ChildProcess> _processes = [];
     private TracerProvider? _traces;
     private WebApplication? _web;

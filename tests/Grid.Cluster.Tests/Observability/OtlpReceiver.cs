@@ -20,7 +20,7 @@ internal sealed class OtlpReceiver : IDisposable
 
     public OtlpReceiver()
     {
-        Url = $"http://127.0.0.1:{ChildProcess.FreePorts(1)[0]}/";
+        Url = $"http://127.0.0.1:{Ports.Free(1)[0]}/";
         _listener.Prefixes.Add(Url);
         _listener.Start();
         _ = ReceiveAsync();

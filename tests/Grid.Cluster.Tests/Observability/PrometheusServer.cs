@@ -25,7 +25,7 @@ internal sealed class PrometheusServer : IAsyncDisposable
     /// <param name="jobs">Host and port of what it scrapes, by job.</param>
     public static async Task<PrometheusServer> StartAsync(string directory, IReadOnlyDictionary<string, string[]> jobs)
     {
-        int port = ChildProcess.FreePorts(1)[0];
+        int port = Ports.Free(1)[0];
         string rules = string.Concat(Directory.GetFiles(Path.Combine(Deployed.Observability, "rules"), "*.yml").Select(file => $"\n  - {file}"));
         string scrapes = string.Concat(jobs.Select(job => $"\n  - job_name: {job.Key}\n    static_configs:\n      - targets: [{string.Join(", ", job.Value)}]"));
         string file = Path.Combine(directory, "prometheus.yml");

@@ -14,7 +14,7 @@ public sealed class DoctorVerbTests
     public async Task A_stopped_silos_configuration_is_looked_at_without_a_cluster()
     {
         using TemporaryDirectory home = new();
-        int[] ports = ChildProcess.FreePorts(3);
+        int[] ports = Ports.Free(3);
         (int code, JsonElement answer) = await RunAsync(home, $$"""{ "Clustering": { "Provider": "Redis", "ConnectionString": "127.0.0.1:{{ports[2]}},connectTimeout=500" }, "Grid": { "Replicas": 2, "MinInSync": 1 } }""", $"--Silo:SiloPort={ports[0]}", $"--Silo:GatewayPort={ports[1]}", "--timeout", "1");
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains("store.unreachable", Checks(answer));
@@ -25,7 +25,7 @@ public sealed class DoctorVerbTests
     public async Task A_cluster_that_is_named_has_to_answer()
     {
         using TemporaryDirectory home = new();
-        (int code, JsonElement answer) = await RunAsync(home, "{}", "--gateway", $"127.0.0.1:{ChildProcess.FreePorts(1)[0]}", "--timeout", "1");
+        (int code, JsonElement answer) = await RunAsync(home, "{}", "--gateway", $"127.0.0.1:{Ports.Free(1)[0]}", "--timeout", "1");
         Assert.Equal(ExitCode.Failed, code);
         Assert.Contains(answer.GetProperty("findings").EnumerateArray(), finding => finding.GetProperty("check").GetString() == "cluster.unreachable" && finding.GetProperty("severity").GetString() == "Error");
     }

@@ -38,7 +38,7 @@ internal sealed class GridProcesses : IAsyncDisposable
     {
         _directory = directory;
         _overrides = overrides;
-        _ports = ChildProcess.FreePorts(3 * silosMax);
+        _ports = Ports.Free(3 * silosMax);
     }
 
     /// <summary>Starts silos named silo-0, silo-1 ...; the first one is the development cluster's first silo.</summary>

@@ -31,7 +31,7 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts one on <paramref name="directory"/>, whose dump.rdb it loads, and waits until it has.</summary>
     public static async Task<RedisServer> StartAsync(string directory)
     {
-        int port = ChildProcess.FreePorts(1)[0];
+        int port = Ports.Free(1)[0];
         RedisServer server = new(ChildProcess.Start("redis-server", ["--port", port.ToString(CultureInfo.InvariantCulture), "--dir", directory, "--save", "", "--bind", "127.0.0.1"], directory), port, directory);
         await Until.TrueAsync(server.IsReady, () => $"redis-server is not ready:\n{server._process.Output}");
         return server;

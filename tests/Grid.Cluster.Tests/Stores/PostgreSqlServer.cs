@@ -31,7 +31,7 @@ internal sealed class PostgreSqlServer : IAsyncDisposable
     public static async Task<PostgreSqlServer> StartAsync(string directory, params string[] settings)
     {
         Assert.True(Folder is not null, "This test needs PostgreSQL: apt-get install postgresql");
-        int port = ChildProcess.FreePorts(1)[0];
+        int port = Ports.Free(1)[0];
         if (Environment.IsPrivilegedProcess)
         {
             Run("chown", PackageUser, directory);

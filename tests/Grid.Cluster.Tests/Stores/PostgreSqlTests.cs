@@ -68,7 +68,7 @@ public sealed class PostgreSqlTests
     [Fact]
     public async Task A_server_that_does_not_answer_is_named_without_its_password()
     {
-        string connection = $"Host=127.0.0.1;Port={ChildProcess.FreePorts(1)[0]};Username=grid;Password=secret;Database=grid;Timeout=2";
+        string connection = $"Host=127.0.0.1;Port={Ports.Free(1)[0]};Username=grid;Password=secret;Database=grid;Timeout=2";
         CommandException failure = await Assert.ThrowsAsync<CommandException>(() => PostgreSqlStore.PrepareAsync(connection));
         Assert.Equal(ExitCode.Unreachable, failure.ExitCode);
         Assert.Contains("127.0.0.1:", failure.Message);
