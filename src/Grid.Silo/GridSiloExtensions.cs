@@ -27,7 +27,7 @@ namespace Grid.Silo;
 /// <summary>Makes an Orleans silo a silo of the grid.</summary>
 public static class GridSiloExtensions
 {
-    private const int VotesForDeath = 10;
+    internal const int VotesForDeath = 10;
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(650);
 
     /// <summary>

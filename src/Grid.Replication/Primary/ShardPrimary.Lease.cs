@@ -12,13 +12,14 @@ public sealed partial class ShardPrimary
     private readonly Lease _lease = new();
     private readonly Queue<PendingReply> _unleased = new();
     private long _leaseEndsMs = long.MinValue;
+    private long _beganAtMs = NeverMs;
 
     /// <summary>A copy has granted the lease that it was asked for.</summary>
     public void OnGranted(CopyName copy, long number, Instant now)
     {
         if (!Reigns())
             return;
-        _lease.Grant(copy, Plants(PlantedBug.CountsLeaseFromAnswer) ? _lease.Ask(now.MonotonicMs) : number);
+        _lease.Grant(copy, Plants(PlantedBug.CountsLeaseFromAnswer) ? _lease.Ask(now.MonotonicMs, _options.LeaseMs) : number);
         ReckonLease();
         ReleaseLeased(now);
         if (!IsRequired(copy))
@@ -27,10 +28,16 @@ public sealed partial class ShardPrimary
 
     /// <summary>True while nobody else can reign and serve.</summary>
     public bool HoldsLease(Instant now) =>
-        _committed >= _epochStart && (now.MonotonicMs < _leaseEndsMs || Plants(PlantedBug.TakesLeaseForGranted));
+        _committed >= _epochStart && ((now.MonotonicMs < _leaseEndsMs && (_required.Length > 0 || IsHeardOf(now))) || Plants(PlantedBug.TakesLeaseForGranted));
 
-    /// <summary>Whose grants count has changed, or how long they last.</summary>
-    private void ReckonLease() => _leaseEndsMs = _lease.EndsAtMs(_required, _options.LeaseMs);
+    /// <summary>
+    /// A primary that is alone in its set needs nobody's grant, and nobody can take over from it; but an operator may give it up, once its silo was declared
+    /// dead. It serves for no longer than the others have heard of it.
+    /// </summary>
+    private bool IsHeardOf(Instant now) => now.MonotonicMs - Math.Max(_majorityAtMs, _beganAtMs) < _options.ReplicaTimeoutMs;
+
+    /// <summary>Whose grants count has changed.</summary>
+    private void ReckonLease() => _leaseEndsMs = _lease.EndsAtMs(_required);
 
     /// <summary>Lets the replies go that waited for nothing but the lease.</summary>
     private void ReleaseLeased(Instant now)
@@ -63,8 +70,8 @@ public sealed partial class ShardPrimary
     private void AskGrants(CopyName[] copies, Instant now)
     {
         if (copies.Length > 0)
-            _output.AskGrants(new LeaseRequest(_copy.Shard, _epoch, _lease.Ask(now.MonotonicMs), _options.LeaseMs), copies);
+            _output.AskGrants(new LeaseRequest(_copy.Shard, _epoch, _lease.Ask(now.MonotonicMs, _options.LeaseMs), _options.LeaseMs), copies);
     }
 
-    private bool HasGranted(CopyName copy, Instant now) => _lease.HasGrant(copy, _options.LeaseMs, now.MonotonicMs);
+    private bool HasGranted(CopyName copy, Instant now) => _lease.HasGrant(copy, now.MonotonicMs);
 }

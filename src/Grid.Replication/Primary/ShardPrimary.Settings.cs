@@ -17,8 +17,9 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns())
             return;
+        if (options.LeaseMs != _options.LeaseMs)
+            _lease.AskedAtMs = NeverMs;
         _options = options with { Planted = _options.Planted };
-        ReckonLease();
         foreach (PrimaryLink link in _links.Values.ToArray())
             AgreeAnewIfNeeded(link, now);
         CloseWindowWhenDue(now);

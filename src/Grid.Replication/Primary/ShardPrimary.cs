@@ -102,6 +102,7 @@ public sealed partial class ShardPrimary
             _lostSinceMs[member] = now.MonotonicMs;
         _output.Report(PrimaryEvent.ReignBegan, _copy.Name.Silo, $"epoch {_epoch} from offset {_epochStart}, {_record}");
         _tickedAtMs = now.MonotonicMs;
+        _beganAtMs = now.MonotonicMs;
         OnSilosChanged(aliveSilos, now);
         AdvanceCommitted(now);
         TrimLog();

@@ -70,7 +70,9 @@ public sealed record TakeoverPlan(
 
     /// <summary>Decides.</summary>
     /// <param name="record">The shard's record.</param>
-    /// <param name="polled">The copies that answered; others of the in-sync set are on dead or silent silos.</param>
+    /// <param name="polled">
+    /// What the silos that answered have: a copy, or one without an id where they have none. Others of the in-sync set are on dead or silent silos.
+    /// </param>
     /// <param name="alive">The silos that are not dead.</param>
     /// <param name="active">Those of them that take new work: neither joining nor shutting down.</param>
     public static TakeoverPlan Decide(
@@ -91,7 +93,7 @@ public sealed record TakeoverPlan(
         PolledCopy[] candidates = [.. polled.Where(copy => copy.State == CopyState.Complete && record.Names(copy.Name) && active.Contains(copy.Name.Silo))];
         if (candidates.Length == 0)
             return Unavailable(record, WhyUnavailable(record, alive));
-        if (recorded.Name != primary && alive.Contains(primary.Silo))
+        if (recorded.Name != primary && alive.Contains(primary.Silo) && !polled.Any(copy => copy.Name.Silo == primary.Silo))
             return Unavailable(record, $"primary {primary} does not answer and is not declared dead yet");
         SurrenderedReign? surrendered = recorded.Surrendered is { } ended && ended.Epoch == record.Epoch ? ended : null;
         PolledCopy best = candidates

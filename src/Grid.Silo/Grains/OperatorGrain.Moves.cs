@@ -73,16 +73,18 @@ internal sealed partial class OperatorGrain
     public async Task<LossReport> AcceptLossAsync(int shard)
     {
         CheckShard(shard);
-        (LossPlan first, _) = await DecideLossAsync(shard);
+        (LossPlan first, StoredRecord before) = await DecideLossAsync(shard);
         if (first.Obstacle is not null)
             return Report(first, shard);
 
-        // A primary that was declared dead may not know it yet; without its lease it serves nothing.
-        await Task.Delay(settings.Current.LeaseMs + LeaseMarginMs);
+        // A primary that was declared dead may not know it yet; without its lease it serves nothing, nor when it was alone and nobody hears of it.
+        await Task.Delay(Math.Max(settings.Current.LeaseMs, settings.Current.ReplicaTimeoutMs) + LeaseMarginMs);
         (LossPlan plan, StoredRecord stored) = await DecideLossAsync(shard);
         LossReport report = Report(plan, shard);
         if (plan.Obstacle is not null)
             return report;
+        if (stored.ETag != before.ETag)
+            return report with { Obstacle = $"its record was changed meanwhile: {stored.Record}; try again" };
         if (await CopyFor(plan, shard) is not { } copy)
             return report with { Obstacle = "no silo could make an empty copy of it; try again" };
         ShardRecord next = LossPlan.Next(stored.Record, copy, plan.Epoch, Guid.NewGuid(), Guid.NewGuid());

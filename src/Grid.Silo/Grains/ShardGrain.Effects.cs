@@ -20,6 +20,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 {
     private readonly List<(string Silo, long Attach)> _sent = [];
     private readonly Dictionary<string, (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots)> _streamsOf = [];
+    private Action<LeaseRequest, CopyName>? _onGranted;
     private string? _downReason;
 
     void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
@@ -40,7 +41,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies)
     {
         foreach (CopyName copy in copies)
-            leases.Ask(request, copy, OnGranted);
+            leases.Ask(request, copy, _onGranted ??= OnGranted);
     }
 
     void IPrimaryOutput.AbandonLink(string silo)
@@ -66,9 +67,12 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     void IPrimaryOutput.CountLinkEnd(LinkEndReason reason) => instruments.Count(reason);
 
-    /// <summary>From any thread: a copy granted the lease.</summary>
-    private void OnGranted(CopyName copy, long number) => Post(() =>
-        Run(static (primary, grant, now) => primary.OnGranted(grant.copy, grant.number, now), (copy, number)));
+    /// <summary>From any thread: a copy granted the lease. Another reign counts its requests anew: what was granted to the one before means nothing to it.</summary>
+    private void OnGranted(LeaseRequest request, CopyName copy) => Post(() =>
+    {
+        if (_primary?.Epoch == request.Epoch)
+            Run(static (primary, grant, now) => primary.OnGranted(grant.copy, grant.Number, now), (copy, request.Number));
+    });
 
     /// <summary>Has something done on the grain's turn.</summary>
     private void Post(Action turn) =>
@@ -125,9 +129,13 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         }
     }
 
+    /// <summary>What becomes of the write concerns the reign that wanted it; a later one of this activation has read the record anew.</summary>
     private async Task WriteRecordAsync(ShardRecord record)
     {
+        ShardPrimary? writing = _primary;
         RecordWrite write = await records.WriteAsync(record, _etag).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
+        if (_primary != writing)
+            return;
         _etag = write.Current.ETag;
         RecordOutcome outcome = write.Written ? RecordOutcome.Written : RecordOutcome.Conflict;
         Run(static (primary, result, now) => primary.OnRecordWritten(result.outcome, result.Record, now), (outcome, write.Current.Record));

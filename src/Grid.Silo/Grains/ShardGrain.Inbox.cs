@@ -50,12 +50,10 @@ internal sealed partial class ShardGrain
         }
 
         Run(static (primary, grain, now) => grain.Do(primary, grain._work, now), this, flush: true);
-        bool defect = _primary is null;
         foreach (ShardWork work in _work)
         {
-            // The end of the reign answered all that waited; what it does not know of was in the middle of it.
-            if (defect)
-                work.Token?.Complete(ReplyHeader.Refusal(BatchStatus.Indeterminate, 0, $"The reign over shard {_shard} ended during the request."), operations, _shard);
+            if (work.Token is not null)
+                AnswerIfReignEnded(work.Token);
             work.Request?.ReleaseReceived();
             work.Token?.OnExecuted();
         }

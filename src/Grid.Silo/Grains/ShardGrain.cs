@@ -100,6 +100,7 @@ internal sealed partial class ShardGrain(
         PendingRequest pending = new(elsewhere: false);
         Run(static (primary, call, now) => call.Grain.Execute(primary, call.Pending, call.Request, now), (Grain: this, Pending: pending, Request: request), flush: true);
         request.ReleaseReceived();
+        AnswerIfReignEnded(pending);
         return pending.Task;
     }
 
@@ -134,6 +135,16 @@ internal sealed partial class ShardGrain(
         return ReplyHeader.Refusal(status, 0, problem).HandOver();
     }
 
+    /// <summary>
+    /// The end of the reign answered all that waited; a request that it ended in the middle of is answered here. A call that never ended would keep the
+    /// activation, and with it the shard, from everybody.
+    /// </summary>
+    private void AnswerIfReignEnded(ReplyToken token)
+    {
+        if (_primary is null)
+            token.Complete(ReplyHeader.Refusal(BatchStatus.Indeterminate, 0, $"The reign over shard {_shard} ended during the request."), operations, _shard);
+    }
+
     private void OnSettingsChanged(GridOptions changed) => Post(() =>
         Run(static (primary, options, now) => primary.Reconfigure(options, now), changed.ToPrimaryOptions()));
 
@@ -142,6 +153,14 @@ internal sealed partial class ShardGrain(
         if (_primary is null)
         {
             BeginReignAgainWhenDue();
+            return Task.CompletedTask;
+        }
+
+        // It has stepped down in a turn that did not come to its end.
+        if (_primary.IsDown)
+        {
+            _downReason ??= "a defect ended it";
+            AfterTurn();
             return Task.CompletedTask;
         }
 

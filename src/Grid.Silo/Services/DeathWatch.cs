@@ -11,12 +11,12 @@ namespace Grid.Silo.Services;
 
 /// <summary>
 /// Notices at once that the process of another silo has ended: its connections break, and its port refuses new ones, which only a machine does on
-/// which nobody listens there any more. When a second silo finds the same, the silo is declared dead, about a second before probes would tell.
+/// which nobody listens there any more. When most silos find the same, the silo is declared dead, about a second before probes would tell.
 /// </summary>
 /// <remarks>
 /// Probes stay in charge of everything else: a silo that is frozen or cut off refuses nothing. Declaring the wrong one dead costs it its copies and
-/// nobody an acknowledged write; two witnesses, and two tries of each, are there so that neither a gap in a listener's life nor a firewall between two
-/// machines does it. Thread-safe; one look at a time for each silo.
+/// nobody an acknowledged write; a majority of witnesses, and two tries of each, are there so that neither a gap in a listener's life nor a firewall between
+/// machines does it, nor one that cuts the cluster in two takes silos of the larger part. Thread-safe; one look at a time for each silo.
 /// </remarks>
 internal sealed partial class DeathWatch(SiloMembership membership, IClusterMembershipService cluster, IGridSiloServiceClient silos, ILogger<DeathWatch> logger)
 {
@@ -104,21 +104,26 @@ internal sealed partial class DeathWatch(SiloMembership membership, IClusterMemb
         }
     }
 
-    /// <summary>Asks the others whether they find the same; one that does is enough. Where there is no other one, nobody can contradict.</summary>
+    /// <summary>How many silos, the one that asks counted, have to find that one of the active ones is gone: as many as probes would take.</summary>
+    public static int WitnessesNeeded(int active) => Math.Min((active / 2) + 1, GridSiloExtensions.VotesForDeath);
+
+    /// <summary>Asks the others whether they find the same. Where there is no other one, nobody can contradict.</summary>
     private async Task<bool> IsWitnessedAsync(string silo, SiloAddress address)
     {
-        List<Task<bool>> asked = [.. membership.Current.Active.Where(other => other != silo && other != membership.Local).Select(other => AskAsync(other, address))];
+        IReadOnlyList<string> active = membership.Current.Active;
+        List<Task<bool>> asked = [.. active.Where(other => other != silo && other != membership.Local).Select(other => AskAsync(other, address))];
         if (asked.Count == 0)
             return true;
-        while (asked.Count > 0)
+        int missing = WitnessesNeeded(active.Count) - 1;
+        while (missing > 0 && asked.Count >= missing)
         {
             Task<bool> answer = await Task.WhenAny(asked).ConfigureAwait(false);
             if (await answer.ConfigureAwait(false))
-                return true;
+                missing--;
             asked.Remove(answer);
         }
 
-        return false;
+        return missing <= 0;
     }
 
     private async Task<bool> AskAsync(string witness, SiloAddress address)
@@ -155,7 +160,7 @@ internal sealed partial class DeathWatch(SiloMembership membership, IClusterMemb
 
     private static bool SameAddress(IPAddress one, IPAddress other) => one.MapToIPv6().Equals(other.MapToIPv6());
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Silo {Silo} has ended: its connections broke and its port refuses new ones, as another silo finds too; it is declared dead")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Silo {Silo} has ended: its connections broke and its port refuses new ones, as most other silos find too; it is declared dead")]
     private partial void LogGone(string silo);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Silo {Silo} seems to have ended, but could not be declared dead; probes will tell")]

@@ -88,7 +88,7 @@ internal sealed class GridSiloService(
             hosted.Surrendered?.Receiver.Silo ?? "",
             hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty,
             copy.Store.Entries,
-            copy.Log.EndOffset - copy.Applied)) ?? default;
+            copy.Log.EndOffset - copy.Applied)) ?? CopyPoll.None(host.Silo);
     }
 
     public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo, SiloAddress.FromParsableString(host.Silo)));
@@ -201,11 +201,14 @@ internal sealed class GridSiloService(
     {
         if (host.Find(shard) is not { } hosted)
             return $"silo {host.Silo} has no copy of shard {shard}";
-        if (hosted.Primary is { IsDown: false })
-            return $"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped";
-        long epoch = hosted.Use(static copy => copy.EpochSeen);
-        if (!host.Drop(hosted))
-            return $"the copy of shard {shard} has just been replaced; look at the status and try again";
+        (string? problem, long epoch) = hosted.Use(copy => (
+            hosted.Primary is { IsDown: false } ? $"silo {host.Silo} has the primary of shard {shard}; only replicas can be dropped"
+            : hosted.Replica is null ? $"nobody works on the copy of shard {shard} at silo {host.Silo} right now: it is being taken over, or about to follow; look at the status and try again"
+            : host.Drop(hosted) ? null
+            : $"the copy of shard {shard} has just been replaced; look at the status and try again",
+            copy.EpochSeen));
+        if (problem is not null)
+            return problem;
 
         events.Add(EventKind.CopyDropped, EventSeverity.Warning, shard, epoch, "an operator dropped this silo's copy; it comes back by a full sync");
 

@@ -40,6 +40,7 @@ internal interface IGridSiloService : IGrainService
 
     /// <summary>Acknowledgements of replicas on the calling silo for primaries on this one.</summary>
     [Alias("Acknowledge")]
+    [ResponseTimeout("00:00:01")]
     ValueTask AcknowledgeAsync(AcknowledgeCall[] acknowledgements);
 
     /// <summary>Whether the port of another silo refuses connections, as this silo finds.</summary>
@@ -133,6 +134,9 @@ internal readonly record struct CopyPoll(
     [property: Id(11)] long Entries,
     [property: Id(12)] long Unapplied)
 {
+    /// <summary>The answer of a silo that has no copy.</summary>
+    public static CopyPoll None(string silo) => new(false, silo, Guid.Empty, (int)CopyState.Empty, 0, 0, 0, false, 0, "", Guid.Empty, 0, 0);
+
     public PolledCopy ToPolled() => new(
         new CopyName(Silo, CopyId),
         (CopyState)State,

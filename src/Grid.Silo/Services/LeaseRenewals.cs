@@ -17,7 +17,7 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
     private readonly ConcurrentDictionary<string, Line> _lines = new(StringComparer.Ordinal);
 
     /// <summary>Asks a copy; <paramref name="granted"/> is called, from any thread, if it grants. What fails or is refused is asked for again by the next renewal.</summary>
-    public void Ask(LeaseRequest request, CopyName copy, Action<CopyName, long> granted)
+    public void Ask(LeaseRequest request, CopyName copy, Action<LeaseRequest, CopyName> granted)
     {
         if (copy.Silo == host.Silo)
             return;
@@ -77,7 +77,7 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
             for (int i = 0; i < wishes.Length; i++)
             {
                 if (granted[i])
-                    wishes[i].Granted(wishes[i].Copy, wishes[i].Request.Number);
+                    wishes[i].Granted(wishes[i].Request, wishes[i].Copy);
             }
         }
         catch (Exception failure) when (failure is TimeoutException or OrleansException)
@@ -89,7 +89,7 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
     [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} granted no lease to {Shards} shards: {Reason}")]
     private partial void LogNotGranted(string silo, int shards, string reason);
 
-    private sealed record Wish(LeaseRequest Request, CopyName Copy, Action<CopyName, long> Granted);
+    private sealed record Wish(LeaseRequest Request, CopyName Copy, Action<LeaseRequest, CopyName> Granted);
 
     private sealed class Line
     {

@@ -37,7 +37,7 @@ internal sealed partial class ShardPolls(
         {
             Task<CopyPoll?> answered = await Task.WhenAny(polls);
             polls.Remove(answered);
-            if (await answered is { Exists: true } answer)
+            if (await answered is { } answer)
                 polled.Add((answer with { Reigns = answer.Reigns && !(ignoreLocalReign && answer.Silo == host.Silo) }).ToPolled());
         }
 

@@ -1,4 +1,5 @@
 using Grid.Formats.Links;
+using Grid.Formats.Operations;
 using Grid.Replication.Copies;
 using Grid.Replication.Primary;
 using Grid.Tests.Replication.Rigs;
@@ -27,7 +28,23 @@ public sealed class LeaseTests
     }
 
     [Fact]
-    public void A_primary_alone_in_its_set_needs_nobody() => Assert.True(new PrimaryRig(Options).Core.HoldsLease(new(1_000_000, 0)));
+    public void A_primary_alone_in_its_set_needs_no_grant_but_to_be_heard_of()
+    {
+        PrimaryRig rig = new(Options);
+        rig.Wait(100_000);
+        Assert.True(rig.Core.HoldsLease(rig.Now));
+        Assert.Equal(BatchStatus.Ok, rig.Do(Op.Set("k", "1")).Done.Status);
+        rig.MajorityAtMs = rig.Ms;
+        rig.Wait(Options.ReplicaTimeoutMs - 50);
+        Assert.True(rig.Core.HoldsLease(rig.Now));
+        rig.Wait(50);
+        Assert.False(rig.Core.HoldsLease(rig.Now));
+        Ticket read = rig.Execute(Requests.Build([Op.Get("k")], committed: false));
+        Assert.Null(read.Answer);
+        rig.MajorityAtMs = rig.Ms;
+        rig.Wait(50);
+        Assert.Equal(BatchStatus.Ok, read.Done.Status);
+    }
 
     [Fact]
     public void A_replica_that_grants_no_lease_does_not_join()
@@ -45,16 +62,36 @@ public sealed class LeaseTests
     public void A_grant_counts_from_when_it_was_asked_for_and_an_old_answer_for_nothing()
     {
         Lease lease = new();
-        long first = lease.Ask(1000);
+        long first = lease.Ask(1000, 1000);
         for (int i = 0; i < 40; i++)
-            lease.Ask(1000 + i);
+            lease.Ask(1000 + i, 1000);
         lease.Grant(Name, first);
-        Assert.False(lease.HasGrant(Name, 1000, 1100));
-        long last = lease.Ask(2000);
+        Assert.False(lease.HasGrant(Name, 1100));
+        long last = lease.Ask(2000, 1000);
         lease.Grant(Name, last);
         lease.Grant(Name, last + 1);
-        Assert.True(lease.HasGrant(Name, 1000, 2949));
-        Assert.False(lease.HasGrant(Name, 1000, 2950));
+        Assert.True(lease.HasGrant(Name, 2949));
+        Assert.False(lease.HasGrant(Name, 2950));
+    }
+
+    [Fact]
+    public void A_longer_lease_holds_from_the_next_request_on_and_lengthens_no_grant_that_was_given()
+    {
+        PrimaryRig rig = new PrimaryRig(Options).With("b", "c");
+        rig.CopiesGrant = false;
+        rig.Core.Reconfigure(Options with { LeaseMs = 30_000 }, rig.Now);
+        rig.Wait(1000, "b", "c");
+        Assert.False(rig.Core.HoldsLease(rig.Now));
+
+        // Asked anew at once, not a quarter of the new lease later.
+        rig.CopiesGrant = true;
+        rig.Core.Reconfigure(Options with { LeaseMs = 20_000 }, rig.Now);
+        rig.Wait(100, "b", "c");
+        Assert.True(rig.Core.HoldsLease(rig.Now));
+        rig.CopiesGrant = false;
+        rig.Core.Reconfigure(Options with { LeaseMs = 200 }, rig.Now);
+        rig.Wait(10_000, "b", "c");
+        Assert.True(rig.Core.HoldsLease(rig.Now));
     }
 
     [Fact]

@@ -42,6 +42,17 @@ public sealed class TakeoverPlanTests
         Assert.Equal(TakeoverVerdict.Unavailable, Decide(["a", "b"], Copy(B, 4, 10)).Verdict);
 
     [Fact]
+    public void A_primary_whose_silo_has_another_copy_or_none_is_not_waited_for()
+    {
+        foreach (PolledCopy answer in (PolledCopy[])[Copy(new CopyName("a", Guid.NewGuid()), 0, 0), Copy(new CopyName("a", Guid.Empty), 0, 0, epochSeen: 0) with { State = CopyState.Empty }])
+        {
+            TakeoverPlan plan = Decide(["a", "b"], answer, Copy(B, 4, 10));
+            Assert.Equal((TakeoverVerdict.Adopt, B, 5L), (plan.Verdict, plan.Copy, plan.Epoch));
+            Assert.Equal([B], plan.InSync);
+        }
+    }
+
+    [Fact]
     public void A_primarys_copy_without_owner_may_be_adopted_again_in_a_new_epoch()
     {
         TakeoverPlan plan = Decide(["a", "b"], Copy(A, 4, 10), Copy(B, 4, 10));

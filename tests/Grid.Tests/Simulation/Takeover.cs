@@ -25,11 +25,10 @@ internal sealed class Takeover(Slot slot, Action over)
         {
             _world.Tell(slot.Silo, silo, () =>
             {
-                PolledCopy? answer = Answer(silo.Slot(slot.Shard));
+                PolledCopy answer = Answer(silo.Slot(slot.Shard));
                 _world.Tell(silo, slot.Silo, () =>
                 {
-                    if (answer is { } copy)
-                        _polled.Add(copy);
+                    _polled.Add(answer);
                     if (--silent == 0 || TakeoverPlan.KnowsEnough(record, _polled))
                         Decide(record);
                 });
@@ -39,7 +38,7 @@ internal sealed class Takeover(Slot slot, Action over)
         _world.After(200_000, slot.Silo, () => Decide(record));
     }
 
-    private PolledCopy? Answer(Slot there)
+    private PolledCopy Answer(Slot there)
     {
         ShardCopy? copy = there.Copy;
         CopyState state = copy?.State ?? CopyState.Empty;
@@ -49,7 +48,9 @@ internal sealed class Takeover(Slot slot, Action over)
             state = CopyState.Complete;
         }
 
-        return copy is null ? null : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null, there.Surrendered);
+        return copy is null
+            ? new PolledCopy(new CopyName(there.Silo.Name, Guid.Empty), state, default, EpochSeen: 0, Reigns: false)
+            : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null, there.Surrendered);
     }
 
     private void Decide(ShardRecord record)

@@ -75,7 +75,13 @@ internal sealed class PrimaryRig : IPrimaryOutput
     /// <summary>False while the silo hears too few others.</summary>
     public bool InTouch
     {
-        set => Core.OnMajorityAnswered(value ? long.MaxValue / 2 : long.MinValue / 4, Now);
+        set => MajorityAtMs = value ? long.MaxValue / 2 : long.MinValue / 4;
+    }
+
+    /// <summary>Since when most others have answered.</summary>
+    public long MajorityAtMs
+    {
+        set => Core.OnMajorityAnswered(value, Now);
     }
 
     /// <summary>False while the silo has no place for another sync.</summary>

@@ -1,0 +1,19 @@
+using Grid.Silo.Services;
+using Xunit;
+
+namespace Grid.Tests.Silo;
+
+public sealed class DeathWatchTests
+{
+    [Theory]
+    [InlineData(3, 2)]
+    [InlineData(4, 3)]
+    [InlineData(5, 3)]
+    [InlineData(100, 10)]
+    public void Neither_side_of_a_cluster_that_is_cut_in_two_finds_enough_witnesses_but_the_larger_one(int active, int needed)
+    {
+        Assert.Equal(needed, DeathWatch.WitnessesNeeded(active));
+        if (active <= 20)
+            Assert.True(2 * needed > active);
+    }
+}
