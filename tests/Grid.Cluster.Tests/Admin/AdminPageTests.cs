@@ -169,14 +169,15 @@ public sealed class AdminPageTests
         kill.WaitForExit();
     }
 
-    private static async Task<GridProcesses> StartAsync(TemporaryDirectory home, params string[] more)
-    {
-        GridProcesses cluster = await GridProcesses.StartAsync(
-            home.Sub("grid"), 2, [$"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Silo:Zone=north", $"--Admin:Token={Token}", .. more]);
-        cluster.StartSilo(null, "--Silo:Zone=south");
-        await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(silo => silo.State == "Active" && status.Shards.Any(shard => shard.Primary == silo.Address)));
-        return cluster;
-    }
+    private static Task<GridProcesses> StartAsync(TemporaryDirectory home, params string[] more) => GridProcesses.StartAsync(
+        home.Sub("grid"),
+        2,
+        [$"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Silo:Zone=north", $"--Admin:Token={Token}", .. more],
+        static async cluster =>
+        {
+            cluster.StartSilo(null, "--Silo:Zone=south");
+            await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(silo => silo.State == "Active" && status.Shards.Any(shard => shard.Primary == silo.Address)));
+        });
 
     private static string Page(GridProcesses cluster, int silo, string path = "") => $"http://127.0.0.1:{cluster.HttpPort(silo)}/{path}";
 

@@ -42,13 +42,25 @@ internal sealed class GridProcesses : IAsyncDisposable
     }
 
     /// <summary>Starts silos named silo-0, silo-1 ...; the first one is the development cluster's first silo.</summary>
-    public static async Task<GridProcesses> StartAsync(string directory, int silos, params string[] overrides)
+    public static Task<GridProcesses> StartAsync(string directory, int silos, params string[] overrides) => StartAsync(directory, silos, overrides, static _ => Task.CompletedTask);
+
+    /// <summary>The same, and then whatever else belongs to the start: where that fails no process is left behind.</summary>
+    public static async Task<GridProcesses> StartAsync(string directory, int silos, string[] overrides, Func<GridProcesses, Task> then)
     {
         GridProcesses cluster = new(directory, silos + 1, overrides);
-        for (int i = 0; i < silos; i++)
-            cluster.StartSilo();
-        await cluster.ConnectAsync(0);
-        return cluster;
+        try
+        {
+            for (int i = 0; i < silos; i++)
+                cluster.StartSilo();
+            await cluster.ConnectAsync(0);
+            await then(cluster);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>From now on the cluster is asked through another silo.</summary>
