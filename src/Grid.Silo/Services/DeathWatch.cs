@@ -114,13 +114,18 @@ internal sealed partial class DeathWatch(SiloMembership membership, IClusterMemb
         List<Task<bool>> asked = [.. active.Where(other => other != silo && other != membership.Local).Select(other => AskAsync(other, address))];
         if (asked.Count == 0)
             return true;
-        int missing = WitnessesNeeded(active.Count) - 1;
-        while (missing > 0 && asked.Count >= missing)
+        return await AgreeAsync(asked, WitnessesNeeded(active.Count) - 1).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether so many answers are yes, as soon as that is known.</summary>
+    internal static async Task<bool> AgreeAsync(List<Task<bool>> answers, int missing)
+    {
+        while (missing > 0 && answers.Count >= missing)
         {
-            Task<bool> answer = await Task.WhenAny(asked).ConfigureAwait(false);
+            Task<bool> answer = await Task.WhenAny(answers).ConfigureAwait(false);
             if (await answer.ConfigureAwait(false))
                 missing--;
-            asked.Remove(answer);
+            answers.Remove(answer);
         }
 
         return missing <= 0;

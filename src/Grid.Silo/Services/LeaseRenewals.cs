@@ -3,7 +3,6 @@ using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Silo.Copies;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Grid.Silo.Services;
 
@@ -12,7 +11,7 @@ namespace Grid.Silo.Services;
 /// call at a time for each pair of silos, with everything that has gathered meanwhile, beside the replication streams.
 /// </summary>
 /// <remarks>Thread-safe. Bounded: of one shard only the newest request waits.</remarks>
-internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHost host, IOptions<GridOptions> options, ILogger<LeaseRenewals> logger)
+internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHost host, ILogger<LeaseRenewals> logger)
 {
     private readonly ConcurrentDictionary<string, Line> _lines = new(StringComparer.Ordinal);
 
@@ -73,7 +72,7 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
         {
             LeaseCall[] calls = [.. wishes.Select(wish => new LeaseCall(wish.Request.Shard, wish.Copy.CopyId, wish.Request.Epoch, wish.Request.LeaseMs))];
             bool[] granted = await silos.At(SiloAddress.FromParsableString(silo)).GrantAsync(calls).AsTask()
-                .WaitAsync(TimeSpan.FromMilliseconds(options.Value.LeaseMs));
+                .WaitAsync(TimeSpan.FromMilliseconds(calls.Max(static call => call.LeaseMs)));
             for (int i = 0; i < wishes.Length; i++)
             {
                 if (granted[i])

@@ -16,4 +16,14 @@ public sealed class DeathWatchTests
         if (active <= 20)
             Assert.True(2 * needed > active);
     }
+
+    [Fact]
+    public async Task As_many_witnesses_as_are_needed_have_to_agree_and_no_more_is_waited_for()
+    {
+        Task<bool> yes = Task.FromResult(true), no = Task.FromResult(false), silent = new TaskCompletionSource<bool>().Task;
+        Assert.True(await DeathWatch.AgreeAsync([yes, silent, yes], 2));
+        Assert.False(await DeathWatch.AgreeAsync([yes, no, no], 2));
+        Assert.False(await DeathWatch.AgreeAsync([no, silent], 2));
+        Assert.False(await DeathWatch.AgreeAsync([yes], 2));
+    }
 }

@@ -13,8 +13,7 @@ public sealed class SiloLoopTests
         using Loop loop = new(static _ => throw new InvalidOperationException("the disk is full"));
         await loop.StartAsync();
         await loop.Ended.Task.WaitAsync(TestContext.Current.CancellationToken);
-        while (loop.Defect is null)
-            await Task.Yield();
+        Assert.True(SpinWait.SpinUntil(() => loop.Defect is not null, TimeSpan.FromSeconds(30)));
         Assert.Equal("Loop has ended before its time: the disk is full", loop.Defect);
         await loop.StopAsync();
     }

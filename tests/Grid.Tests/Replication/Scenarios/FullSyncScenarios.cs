@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Tests.Replication.Rigs;
@@ -145,7 +146,7 @@ public sealed class FullSyncScenarios
         StageSnapshot snapshot = stage.Primary.Snapshot!;
         stage.UntilInSync("b");
         string ended = Assert.Single(stage.Silo("b").Events, e => e.What == ReplicaEvent.LoadEnded).Details;
-        Assert.Contains($"50 entries, {snapshot.EncodedBytes:N0} bytes on the wire", ended, StringComparison.Ordinal);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"50 entries, {snapshot.EncodedBytes:N0} bytes on the wire"), ended, StringComparison.Ordinal);
         stage.Ends(variant);
     }
 
