@@ -47,6 +47,7 @@ internal static class SyncBenchSilo
             $"Silo:Address={address}",
             string.Create(CultureInfo.InvariantCulture, $"Silo:SiloPort={siloPort}"),
             string.Create(CultureInfo.InvariantCulture, $"Silo:GatewayPort={gatewayPort}"),
+            "Silo:HttpPort=0",
 
             // Standard output is for answers.
             "Logging:Console:LogToStandardErrorThreshold=Trace",
