@@ -153,11 +153,11 @@ internal enum PlantedBug
     /// <summary>Items are put on a stream however many it has not taken.</summary>
     IgnoresUnsent,
 
-    /// <summary>A replica keeps any number of mutations during a load.</summary>
-    NeverSaturates,
+    /// <summary>A replica that loads is sent any number of mutations, whatever it may keep.</summary>
+    SendsMoreThanKept,
 
-    /// <summary>A replica at its bound is silent about it.</summary>
-    HidesBackPressure,
+    /// <summary>A replica says nothing while it loads.</summary>
+    SilentWhileLoading,
 
     // Clients.
 
@@ -180,6 +180,9 @@ internal enum PlantedBug
 
     /// <summary>A link that is not required pins as much of the log as it likes.</summary>
     PinsWithoutBound,
+
+    /// <summary>A saved snapshot that was found to be damaged is given to whoever comes.</summary>
+    TrustsSavedSnapshot,
 
     /// <summary>A replica joins a saved snapshot that it cannot read.</summary>
     JoinsUnreadableSnapshot,

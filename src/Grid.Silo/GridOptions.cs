@@ -118,7 +118,7 @@ public sealed class GridOptions
     [Setting(Least = 1 << 20, Most = 16L << 30)]
     public long UncommittedBytesMax { get; set; } = 64L << 20;
 
-    /// <summary>Bytes of mutations that a replica keeps during a load before it pushes back.</summary>
+    /// <summary>Bytes of mutations that a replica keeps during a load; more of them wait in the primary's log, within SyncPinBytes.</summary>
     [Setting(Least = 1 << 20, Most = 16L << 30)]
     public long KeptBytesMax { get; set; } = 128L << 20;
 

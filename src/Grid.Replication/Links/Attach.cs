@@ -62,6 +62,15 @@ public sealed record AttachRequest
 
     /// <summary>The highest epoch that the replica has seen: a primary below it does not reign any more.</summary>
     public required long EpochSeen { get; init; }
+
+    /// <summary>
+    /// Bytes of mutations that the replica keeps while it loads a snapshot: the primary sends it no more of them until it has loaded. 0 = it does
+    /// not say.
+    /// </summary>
+    public long KeptBytesMax { get; init; }
+
+    /// <summary>The snapshot whose payload the replica found wrong at its last attempt; 0 = none. Nobody should get its file again.</summary>
+    public long FailedSnapshot { get; init; }
 }
 
 /// <summary>How a primary took an attach; what follows comes on the command stream.</summary>
@@ -87,6 +96,6 @@ public enum AttachAnswer
 /// <param name="Attach">Number of the attach.</param>
 /// <param name="Offset">Last contiguous offset in the log of a complete copy.</param>
 /// <param name="Applied">Last offset applied.</param>
-/// <param name="Kept">Bytes of mutations held back by a load in progress, for the status.</param>
+/// <param name="Kept">Bytes of mutations kept during a load in progress, for the status.</param>
 /// <param name="SentAtMs">When it was sent, by the replica's monotonic clock: the primary's answer to it makes the copy as fresh as that.</param>
 public readonly record struct Acknowledgement(int Shard, CopyName Copy, long Epoch, long Attach, long Offset, long Applied, long Kept, long SentAtMs = 0);

@@ -54,12 +54,18 @@ public sealed class MutationLog : IDisposable
     /// <summary>Bytes of the mutations held.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>Bytes of the mutations from <paramref name="offset"/> on, at the most a chunk too many; all that is held when it lies before the log.</summary>
+    /// <summary>
+    /// Bytes of the mutations from <paramref name="offset"/> on, as far as they are known without reading them: within the chunk of that offset
+    /// all mutations count alike. All that is held when it lies before the log.
+    /// </summary>
     public long BytesFrom(long offset)
     {
         if (offset > EndOffset)
             return 0;
-        return offset <= FirstOffset ? Bytes : _appended - Find(offset).Start;
+        if (offset <= FirstOffset)
+            return Bytes;
+        Chunk chunk = Find(offset);
+        return _appended - chunk.Start - (chunk.Used * (offset - chunk.FirstOffset) / chunk.Count);
     }
 
     /// <summary>Reserves room for one mutation of at most <paramref name="lengthMax"/> bytes at the end.</summary>

@@ -182,6 +182,12 @@ public enum PrimaryEvent
     /// <summary>A link pinned more of the log than its budget; the details say how much the next attempt has.</summary>
     PinOverrun,
 
+    /// <summary>A saved snapshot was found to be damaged, or could not be read; whoever comes gets another one.</summary>
+    SnapshotSuspect,
+
+    /// <summary>A replica keeps as many bytes of mutations as it may while it loads; the rest waits in the primary's log.</summary>
+    KeptFull,
+
     /// <summary>A link overran the largest budget: the replica cannot keep up with the writes.</summary>
     CannotKeepUp,
 

@@ -22,6 +22,9 @@ internal sealed class OutgoingSnapshot(SnapshotPlan plan)
 
     public long SavedAtMs { get; set; }
 
+    /// <summary>True once somebody found that the file is damaged or cannot be read: nobody gets it any more.</summary>
+    public bool IsSuspect { get; set; }
+
     /// <summary>True when a replica that can do this much can read it.</summary>
     public bool IsReadableBy(ReplicaCapabilities capabilities) =>
         !Plan.Announcement.Compressed || capabilities.HasFlag(ReplicaCapabilities.Lz4);

@@ -46,6 +46,12 @@ internal sealed class PrimaryLink(AttachRequest request, long nowMs) : IDisposab
 
     public long KeptBytes { get; set; }
 
+    /// <summary>Bytes of mutations behind its snapshot's base that may still be sent while it loads: what it keeps is bounded.</summary>
+    public long KeptBytesLeft { get; set; } = request.KeptBytesMax > 0 ? request.KeptBytesMax : long.MaxValue;
+
+    /// <summary>True once mutations have waited here because of that.</summary>
+    public bool IsKeptFull { get; set; }
+
     public long SnapshotId { get; set; }
 
     /// <summary>Place among those that wait for a snapshot.</summary>

@@ -52,7 +52,8 @@ public sealed partial class ShardPrimary
         link.Phase = LinkPhase.Online;
         _output.Report(PrimaryEvent.ReplicaOnline, link.Silo, $"loaded, at {link.Acknowledged} of {LogEnd}");
         AskGrants([link.Copy], now);
-        ReleaseHeldBack(link, now);
+        link.HoldsBack = false;
+        SendMutations(link, now);
         DropSnapshotWhenOld(now);
         CloseWindowWhenDue(now);
         AgreeAnewIfNeeded(link, now);

@@ -42,6 +42,7 @@ public sealed partial class ShardPrimary
 
         PrimaryLink link = new(request, now.MonotonicMs) { AcknowledgedAtMs = _lostSinceMs.GetValueOrDefault(request.Copy, now.MonotonicMs) };
         _links.Add(link.Silo, link);
+        Suspect(request.FailedSnapshot, link.Silo, "the replica found its payload wrong");
         string? obstacle = ObstacleToContinue(request, out long common);
         if (obstacle is null)
             Continue(link, common, now);
@@ -100,8 +101,7 @@ public sealed partial class ShardPrimary
 
     private void BeginFullSync(PrimaryLink link, string obstacle, Instant now)
     {
-        _output.Report(PrimaryEvent.FullSyncNeeded, link.Silo, obstacle);
-        if (IsRequired(link.Request.Copy) && !Plants(PlantedBug.SyncsNamedMember))
+        _output.Report(PrimaryEvent.FullSyncNeeded, link.Silo, obstacle);        if (IsRequired(link.Request.Copy) && !Plants(PlantedBug.SyncsNamedMember))
         {
             link.Phase = LinkPhase.Leaving;
             UpdateInSync(now);

@@ -43,12 +43,16 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool HasRoom(Instant now)
     {
-        if (_copy.Log.Bytes <= _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes))
-            return true;
-        TrimLog();
-        EndLinksThatPinTooMuch(now);
-        GiveUpSnapshotThatKeepsTooMuch(now);
-        return _copy.Log.BytesFrom(_committed + 1) <= _options.UncommittedBytesMax || Plants(PlantedBug.NeverRefusesWrites);
+        if (_copy.Log.Bytes > _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes))
+        {
+            TrimLog();
+            EndLinksThatPinTooMuch(now);
+            GiveUpSnapshotThatKeepsTooMuch(now);
+        }
+
+        return _copy.Log.Bytes <= _options.UncommittedBytesMax
+            || _copy.Log.BytesFrom(_committed + 1) <= _options.UncommittedBytesMax
+            || Plants(PlantedBug.NeverRefusesWrites);
     }
 
     /// <summary>

@@ -34,12 +34,32 @@ public sealed partial class ShardPrimary
         while (link.NextOffset <= LogEnd && (link.Unsent < _options.ItemsUnsentMax || Plants(PlantedBug.IgnoresUnsent)))
         {
             LogSlice slice = _copy.Log.Read(link.NextOffset, _options.ItemBytesMax);
+            if (link.Phase == LinkPhase.Syncing && !IsKept(link, slice))
+                break;
             link.NextOffset += slice.Count;
             if (link.Packer is { } packer && slice.Bytes.Length >= CommandPacker.PackFrom)
                 SendPacked(link, packer, slice, now);
             else
                 Send(link, LinkItemKind.Mutations, Plants(PlantedBug.StampsOwnEpoch) ? _epoch : slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
         }
+    }
+
+    /// <summary>
+    /// A replica that loads keeps what it gets, and only so much of it: the rest waits in the log here, under the link's budget, and not on the
+    /// stream, where nobody could tell a replica that may take no more from one that hangs.
+    /// </summary>
+    private bool IsKept(PrimaryLink link, in LogSlice slice)
+    {
+        if (slice.Bytes.Length > link.KeptBytesLeft && !Plants(PlantedBug.SendsMoreThanKept))
+        {
+            if (!link.IsKeptFull)
+                _output.Report(PrimaryEvent.KeptFull, link.Silo, $"it loads and keeps {link.Request.KeptBytesMax} bytes of mutations at the most: those from {slice.FirstOffset} on wait until it has loaded");
+            link.IsKeptFull = true;
+            return false;
+        }
+
+        link.KeptBytesLeft -= slice.Bytes.Length;
+        return true;
     }
 
     private void SendPacked(PrimaryLink link, CommandPacker packer, in LogSlice slice, Instant now)

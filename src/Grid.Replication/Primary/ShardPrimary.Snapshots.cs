@@ -66,6 +66,22 @@ public sealed partial class ShardPrimary
         ReleasePlaceWhenIdle();
     }
 
+    /// <summary>The snapshot's file could not be read. Whose link depended on it is told of by <see cref="OnLinkFailed"/>.</summary>
+    public void OnSnapshotUnreadable(long snapshotId, string reason)
+    {
+        if (Reigns())
+            Suspect(snapshotId, _copy.Name.Silo, reason);
+    }
+
+    /// <summary>A file that was damaged where it lies would be so for everybody who comes: it is given to nobody any more.</summary>
+    private void Suspect(long snapshotId, string silo, string reason)
+    {
+        if (_snapshot is not { Saved: not null, IsSuspect: false } snapshot || snapshot.Id != snapshotId || Plants(PlantedBug.TrustsSavedSnapshot))
+            return;
+        snapshot.IsSuspect = true;
+        _output.Report(PrimaryEvent.SnapshotSuspect, silo, reason);
+    }
+
     private void BeginSnapshot(List<PrimaryLink> cohort, Instant now)
     {
         DropSnapshot();
@@ -137,6 +153,7 @@ public sealed partial class ShardPrimary
     private bool CanJoin(PrimaryLink link) =>
         _snapshot is { IsOnDisk: true } snapshot
         && (snapshot.Scan is not null || snapshot.Saved is not null)
+        && !snapshot.IsSuspect
         && (snapshot.IsReadableBy(link.Request.Capabilities) || Plants(PlantedBug.JoinsUnreadableSnapshot))
         && _copy.Log.FirstOffset <= snapshot.BaseOffset + 1;
 
@@ -174,7 +191,7 @@ public sealed partial class ShardPrimary
         if (_snapshot is not { Saved: not null } snapshot || IsSnapshotBusy())
             return;
         ReleasePlaceWhenIdle();
-        bool useless = _copy.Log.FirstOffset > snapshot.BaseOffset + 1;
+        bool useless = snapshot.IsSuspect || _copy.Log.FirstOffset > snapshot.BaseOffset + 1;
         if (useless || now.MonotonicMs - snapshot.SavedAtMs >= _options.SavedSnapshotMs)
             DropSnapshot();
     }

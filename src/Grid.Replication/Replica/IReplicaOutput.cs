@@ -64,6 +64,9 @@ public enum ReplicaEvent
     /// <summary>Nothing of the snapshot came for the replica's time-out.</summary>
     LoadStalled,
 
+    /// <summary>The primary sent more mutations than are kept during a load.</summary>
+    LoadOverrun,
+
     /// <summary>The command stream's frame could not be unpacked; the replica attaches again.</summary>
     CommandsCorrupt,
 

@@ -20,7 +20,7 @@ public sealed record ReplicaOptions
     /// <summary>Bytes of acknowledged mutations kept, so that other replicas can resync from this copy once it is the primary's.</summary>
     public long BacklogBytesMax { get; init; } = 16L << 20;
 
-    /// <summary>Bytes of mutations kept during a load, beyond which the replica takes no more until the load is done.</summary>
+    /// <summary>Bytes of mutations kept during a load; the primary is told when the replica attaches, and sends no more until the load is done.</summary>
     public long KeptBytesMax { get; init; } = 128L << 20;
 
     /// <summary>Silence of the primary after which the replica attaches again, in milliseconds.</summary>

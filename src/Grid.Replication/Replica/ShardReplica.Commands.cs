@@ -158,6 +158,12 @@ public sealed partial class ShardReplica
         if (slice.Epoch < target.History.LastEpoch || slice.Epoch > _epoch)
             throw new MalformedException($"Mutations of epoch {slice.Epoch} behind epoch {target.History.LastEpoch}, in a reign of epoch {_epoch}.");
         CheckWhole(slice);
+        if (_loading is not null && _loading.Log.Bytes + slice.Bytes.Length > _keptBytesMax)
+        {
+            FailLoad(ReplicaEvent.LoadOverrun, $"the primary sends more mutations than the {_keptBytesMax} bytes that are kept during a load", now);
+            return;
+        }
+
         target.Append(slice);
         Advance(item.Committed, now);
     }
@@ -182,7 +188,7 @@ public sealed partial class ShardReplica
             Copy.Log.DropBefore(Copy.Applied + 1, _options.BacklogBytesMax);
             Acknowledge(Copy.Log.EndOffset, now);
         }
-        else
+        else if (!Plants(PlantedBug.SilentWhileLoading))
         {
             Acknowledge(-1, now);
         }

@@ -18,6 +18,7 @@ public sealed partial class ShardReplica
     private long _nextChunk;
     private long _pieceAtMs;
     private long _loadedSnapshot;
+    private long _failedSnapshot;
 
     /// <summary>The load in progress, for the status; null when there is none.</summary>
     public SnapshotLoad? Load => _load;
@@ -208,6 +209,8 @@ public sealed partial class ShardReplica
             CountCorrupt(reason);
         if (_load is null)
             _output.Report(kind, $"{reason} (before anything was loaded)");
+        else if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadTruncated)
+            _failedSnapshot = _load.SnapshotId;
         DropLoad(reason, kind);
         DetachAndRetry(now);
     }

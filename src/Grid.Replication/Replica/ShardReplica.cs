@@ -56,6 +56,7 @@ public sealed partial class ShardReplica : IDisposable
     private long _nextSequence;
     private long _epoch;
     private long _committed;
+    private long _keptBytesMax;
     private long _heardAtMs;
     private long _attachAtMs;
     private int _failures;
@@ -98,12 +99,6 @@ public sealed partial class ShardReplica : IDisposable
 
     /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
     public bool IsFaulted => _corruptInRow >= CorruptInRowMax;
-
-    /// <summary>
-    /// True while the mutations kept during a load have reached their bound: the caller lets the command stream wait,
-    /// which pushes back on the primary, until it is false again.
-    /// </summary>
-    public bool IsSaturated => _loading is not null && _loading.Log.Bytes >= _options.KeptBytesMax && !Plants(PlantedBug.NeverSaturates);
 
     /// <summary>True when what the copy holds may be served: it is whole, and all that a loaded one holds is committed.</summary>
     public bool MayServe => Copy.State == CopyState.Complete && (Copy.CommittedSeen >= Copy.Applied || Plants(PlantedBug.ServesLoadedAtOnce));
@@ -197,14 +192,6 @@ public sealed partial class ShardReplica : IDisposable
             return;
         }
 
-        if (IsSaturated)
-        {
-            // Nothing is taken from the command stream now: this word says that it is back-pressure, not death.
-            if (!Plants(PlantedBug.HidesBackPressure))
-                Acknowledge(-1, now);
-            return;
-        }
-
         if (Phase == ReplicaPhase.Following)
             KeepHouse(now);
         if (now.MonotonicMs - _heardAtMs >= _options.ReplicaTimeoutMs)
@@ -243,6 +230,7 @@ public sealed partial class ShardReplica : IDisposable
         _committed = 0;
         _loadedSnapshot = 0;
         _heardAtMs = now.MonotonicMs;
+        _keptBytesMax = _options.KeptBytesMax;
         _nextCopyId = _entropy.NextGuid();
         _output.Report(ReplicaEvent.Attaching, $"attach {_attach} from {Copy.Position}, applied {Copy.Applied}");
         _output.Attach(new AttachRequest
@@ -258,6 +246,8 @@ public sealed partial class ShardReplica : IDisposable
             History = [.. Copy.History.Starts],
             Lineage = Copy.Lineage,
             EpochSeen = Copy.EpochSeen,
+            KeptBytesMax = _keptBytesMax,
+            FailedSnapshot = _failedSnapshot,
         });
     }
 

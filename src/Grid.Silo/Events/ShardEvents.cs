@@ -28,6 +28,7 @@ internal static class ShardEvents
             PrimaryEvent.LinkEnded => (EventKind.LinkEnded, EventSeverity.Info, details),
             PrimaryEvent.InSyncChanged => (EventKind.InSyncChanged, isThin ? EventSeverity.Warning : EventSeverity.Info, details),
             PrimaryEvent.SnapshotGivenUp => (EventKind.SyncFailed, EventSeverity.Warning, $"a snapshot is given up: {details}"),
+            PrimaryEvent.SnapshotSuspect => (EventKind.Damage, EventSeverity.Error, $"a saved snapshot is given to nobody any more: {details}"),
             PrimaryEvent.PinOverrun => (EventKind.SyncFailed, EventSeverity.Warning, details),
             PrimaryEvent.CannotKeepUp => (EventKind.SyncFailed, EventSeverity.Error, $"the replica cannot keep up: {details}"),
             _ => null,
@@ -48,7 +49,7 @@ internal static class ShardEvents
         {
             ReplicaEvent.LoadEnded => (EventKind.SyncEnded, EventSeverity.Info, $"full sync done{After(loadSince)}: {details}"),
             ReplicaEvent.LoadDropped => (EventKind.SyncFailed, EventSeverity.Info, $"a load was dropped{After(loadSince)}: {details}"),
-            ReplicaEvent.LoadTruncated or ReplicaEvent.LoadStalled => (EventKind.SyncFailed, EventSeverity.Warning, $"a load ended early{After(loadSince)}: {details}"),
+            ReplicaEvent.LoadTruncated or ReplicaEvent.LoadStalled or ReplicaEvent.LoadOverrun => (EventKind.SyncFailed, EventSeverity.Warning, $"a load ended early{After(loadSince)}: {details}"),
             ReplicaEvent.LoadDamaged or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible => (EventKind.Damage, EventSeverity.Error, $"a load cannot be used{After(loadSince)}: {details}"),
             ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt => (EventKind.Damage, EventSeverity.Error, $"mutations cannot be used: {details}"),
             ReplicaEvent.Faulted => (EventKind.Damage, EventSeverity.Error, $"three damaged payloads in a row: {details}"),

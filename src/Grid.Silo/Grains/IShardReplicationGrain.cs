@@ -79,6 +79,11 @@ internal sealed record AttachCall
     /// <summary>The replica's span, as a traceparent of W3C Trace Context; null when it is not recorded.</summary>
     [Id(12)] public string? TraceParent { get; init; }
 
+    /// <summary>0 from a silo of a version that pushed back by itself.</summary>
+    [Id(13)] public long KeptBytesMax { get; init; }
+
+    [Id(14)] public long FailedSnapshot { get; init; }
+
     public static AttachCall From(AttachRequest request, string? traceParent) => new()
     {
         TraceParent = traceParent,
@@ -94,6 +99,8 @@ internal sealed record AttachCall
         History = [.. request.History.SelectMany(start => new[] { start.Epoch, start.FirstOffset })],
         Lineage = request.Lineage,
         EpochSeen = request.EpochSeen,
+        KeptBytesMax = request.KeptBytesMax,
+        FailedSnapshot = request.FailedSnapshot,
     };
 
     public AttachRequest ToRequest() => new()
@@ -109,6 +116,8 @@ internal sealed record AttachCall
         History = [.. History.Chunk(2).Select(pair => new EpochStart(pair[0], pair[1]))],
         Lineage = Lineage,
         EpochSeen = EpochSeen,
+        KeptBytesMax = KeptBytesMax,
+        FailedSnapshot = FailedSnapshot,
     };
 }
 

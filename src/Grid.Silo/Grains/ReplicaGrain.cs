@@ -50,7 +50,6 @@ internal sealed partial class ReplicaGrain(
     private ShardReplica? _replica;
     private IShardReplicationGrain? _primary;
     private Acknowledgement? _acknowledgement;
-    private TaskCompletionSource? _saturated;
     private ReplicaSync? _sync;
     private bool _dismissed;
     private long _loadSince;
@@ -158,23 +157,17 @@ internal sealed partial class ReplicaGrain(
             return true;
         });
         if (owns)
-            AfterTurn(replica, hosted);
+            AfterTurn(hosted);
         else
             LetGo();
     }
 
-    private void AfterTurn(ShardReplica replica, HostedCopy hosted)
+    private void AfterTurn(HostedCopy hosted)
     {
         if (_acknowledgement is { } acknowledgement)
         {
             _acknowledgement = null;
             acknowledgements.Send(AcknowledgeCall.From(acknowledgement));
-        }
-
-        if (!replica.IsSaturated)
-        {
-            _saturated?.TrySetResult();
-            _saturated = null;
         }
 
         if (!_dismissed)
@@ -206,17 +199,6 @@ internal sealed partial class ReplicaGrain(
         _hosted = null;
         _dismissed = false;
         _acknowledgement = null;
-        _saturated?.TrySetResult();
-        _saturated = null;
-    }
-
-    /// <summary>Waits while the mutations kept during a load are at their bound: the stream's delivery waits with it.</summary>
-    private Task WhileSaturated()
-    {
-        if (_replica is not { IsSaturated: true })
-            return Task.CompletedTask;
-        _saturated ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return _saturated.Task;
     }
 
     /// <summary>Takes an item of the snapshot stream; what takes long is done behind everything else that the silo does.</summary>
@@ -258,8 +240,6 @@ internal sealed partial class ReplicaGrain(
 
             foreach (SequentialItem<PooledBuffer> item in items)
                 item.Item.ReleaseReceived();
-            if (commands)
-                await grain.WhileSaturated();
         }
 
         public Task OnErrorAsync(Exception ex)

@@ -108,7 +108,11 @@ internal sealed partial class ShardGrain
         catch (Exception failure)
         {
             if (failure is not OperationCanceledException)
+            {
                 LogSnapshotFailed(failure, _shard, job.Plan.SnapshotId);
+                Run(static (primary, file, _) => primary.OnSnapshotUnreadable(file.SnapshotId, file.Message), (job.Plan.SnapshotId, failure.Message));
+            }
+
             Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, "the snapshot was not sent to its end", now), member);
         }
     }

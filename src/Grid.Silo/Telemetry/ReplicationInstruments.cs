@@ -81,7 +81,7 @@ internal sealed class ReplicationInstruments
             case ReplicaEvent.LoadDropped:
                 Sync("full", "dropped");
                 break;
-            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled:
+            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled or ReplicaEvent.LoadOverrun:
                 Sync("full", "failed");
                 _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
@@ -168,6 +168,7 @@ internal sealed class ReplicationInstruments
         ReplicaEvent.LoadTruncated => "truncated",
         ReplicaEvent.LoadIncompatible => "incompatible",
         ReplicaEvent.LoadStalled => "stalled",
+        ReplicaEvent.LoadOverrun => "overrun",
         _ => throw new ArgumentOutOfRangeException(nameof(what), what, "No error."),
     };
 

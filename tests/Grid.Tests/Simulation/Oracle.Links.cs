@@ -3,6 +3,7 @@ using Grid.Replication.Copies;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Replication.Replica;
 
 namespace Grid.Tests.Simulation;
 
@@ -15,6 +16,7 @@ internal sealed partial class Oracle
     private readonly Dictionary<(long Epoch, string Silo), long> _attaches = [];
     private readonly Dictionary<(long Epoch, string Silo, long Attach), long> _waitsSinceMs = [];
     private readonly Dictionary<string, long> _snapshotLostIn = [];
+    private readonly HashSet<long> _foundWrong = [];
 
     public void OnReport(SimPrimary primary, PrimaryEvent what, string silo, string details)
     {
@@ -48,6 +50,7 @@ internal sealed partial class Oracle
         string silo = request.Copy.Silo;
         Require(_attaches.GetValueOrDefault((epoch, silo), -1) < request.Attach, $"links: attach {request.Attach} of {silo} replaces attach {_attaches.GetValueOrDefault((epoch, silo))}");
         _attaches[(epoch, silo)] = request.Attach;
+        _foundWrong.Add(request.FailedSnapshot);
         PrimaryLink link = primary.Core.Links.First(link => link.Silo == silo);
         Require(
             link.Phase == LinkPhase.Online == expected is not null,
@@ -110,6 +113,7 @@ internal sealed partial class Oracle
             !saved.Announcement.Compressed || capabilities.HasFlag(ReplicaCapabilities.Lz4),
             $"snapshot: {member.Silo} gets a compressed file and cannot decode it");
         Require(!member.DualChannel || capabilities.HasFlag(ReplicaCapabilities.DualChannel), $"snapshot: {member.Silo} has one channel and is sent on two");
+        Require(!_foundWrong.Contains(saved.Announcement.SnapshotId), $"snapshot: {member.Silo} gets the file of snapshot {saved.Announcement.SnapshotId:x}, which was found to be wrong");
         CheckNotNamed(primary, member);
     }
 
@@ -159,16 +163,19 @@ internal sealed partial class Oracle
     public void OnStrangeItem(SimSilo silo, bool unchanged, string change) =>
         Require(unchanged, $"links: {silo.Name} took an item of another attach or snapshot: {change}");
 
-    /// <summary>Back-pressure that was reported is no stall: nobody at his bound is dropped as silent.</summary>
+    /// <summary>A load that takes long is no stall: nobody is dropped as silent because of it.</summary>
     private void CheckSilence(SimPrimary primary, string silo)
     {
-        if (world.Find(silo) is not { } there || there.Slot(shard).Replica is not { Core.IsSaturated: true })
+        if (world.Find(silo) is not { } there || there.Slot(shard).Replica is not { Core.Phase: ReplicaPhase.Loading })
             return;
         long calmMs = (2 * primary.Options.ReplicaTimeoutMs) + 500;
         bool undisturbed = world.NowMs - Math.Max(there.TroubledUntilMs, primary.Silo.TroubledUntilMs) > calmMs
             && there.Known[shard] == primary.Silo && primary.Silo.Slot(shard).Primary == primary;
-        Require(!undisturbed, $"links: {silo} keeps as much as it may and said so; it is dropped as silent");
+        Require(!undisturbed, $"links: {silo} loads, and is dropped as silent");
     }
+
+    /// <summary>The primary knows how much a replica keeps, and counts what it sends.</summary>
+    public void OnLoadOverrun(SimSilo silo, string details) => Require(false, $"12: {silo.Name} dropped its load: {details}");
 
     private void NoteWaiting(SimPrimary primary)
     {

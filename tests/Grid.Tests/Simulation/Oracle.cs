@@ -140,8 +140,8 @@ internal sealed partial class Oracle(World world, int shard)
 
     private void CheckKept(Slot slot, ShardCopy loading)
     {
-        long keptMax = world.Plan.Replica.KeptBytesMax + Math.Max(world.Plan.Primary.ItemBytesMax, world.Plan.ValueBytesMax + 256);
-        Require(loading.Log.Bytes <= keptMax, $"12: {slot.Silo.Name} keeps {loading.Log.Bytes} bytes of mutations");
+        long keptMax = world.Plan.Replica.KeptBytesMax;
+        Require(loading.Log.Bytes <= keptMax, $"12: {slot.Silo.Name} keeps {loading.Log.Bytes} bytes of mutations, {keptMax} are allowed");
     }
 
     /// <summary>Every byte in a log is what some primary put there under that very number.</summary>

@@ -39,15 +39,8 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
     private void ComeLate(byte[] item)
     {
         if (world.Find(target) is { } silo)
-            world.After(world.Random.Below(150_000), silo, () =>
-            {
-                if (!IsHeldBack(silo))
-                    silo.Slot(shard).OnItem(item, isSnapshot);
-            });
+            world.After(world.Random.Below(150_000), silo, () => silo.Slot(shard).OnItem(item, isSnapshot));
     }
-
-    /// <summary>A replica that keeps as much as it may takes nothing from its command stream.</summary>
-    private bool IsHeldBack(SimSilo silo) => !isSnapshot && silo.Slot(shard).Replica is { Core.IsSaturated: true };
 
     private void Pump()
     {
@@ -74,7 +67,7 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         if (silo is null || !silo.Up || silo.FrozenUntilUs > world.NowUs || !world.Reaches(sender.Silo, silo) || !world.Reaches(silo, sender.Silo))
         {
             // It may arrive although nobody hears that it did, and will be sent again.
-            if (silo is { Up: true } && silo.FrozenUntilUs <= world.NowUs && world.Reaches(sender.Silo, silo) && !IsHeldBack(silo) && world.Random.Chance(0.3))
+            if (silo is { Up: true } && silo.FrozenUntilUs <= world.NowUs && world.Reaches(sender.Silo, silo) && world.Random.Chance(0.3))
                 Hand(silo.Slot(shard), _queue.Peek().Item.Span);
             if (world.NowUs - _headSinceUs < GiveUpAfterUs)
                 Try(20_000);
@@ -84,12 +77,6 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         }
 
         Slot slot = silo.Slot(shard);
-        if (IsHeldBack(silo))
-        {
-            Try(3000);
-            return;
-        }
-
         (PooledBuffer item, _, Action? taken) = _queue.Dequeue();
         Hand(slot, item.Span);
         item.Release();

@@ -169,6 +169,8 @@ internal sealed class SimReplica : IReplicaOutput
             _attachesInRow = 0;
         if (what == ReplicaEvent.LoadEnded)
             _world.Oracles[_slot.Shard].OnLoaded(Core.Copy);
+        if (what == ReplicaEvent.LoadOverrun)
+            _world.Oracles[_slot.Shard].OnLoadOverrun(Silo, details);
         _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
     }

@@ -97,9 +97,15 @@ internal sealed class SnapshotJob : IDisposable
         _over = true;
         _payload.Dispose();
         if (_fails)
+        {
             _primary.SnapshotEnded(this);
-        else
-            _primary.SnapshotSaved(this, _file.ToArray(), _payload.Entries);
+            return;
+        }
+
+        byte[] file = _file.ToArray();
+        if (Plan.Checksums && _world.Chaos && _world.Random.Chance(_world.Plan.PayloadDamaged / 4))
+            file[_world.Random.Below(file.Length)] ^= 0x10;
+        _primary.SnapshotSaved(this, file, _payload.Entries);
     }
 
     private void SendEnd()

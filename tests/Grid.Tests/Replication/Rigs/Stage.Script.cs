@@ -163,6 +163,20 @@ internal sealed partial class Stage
         _changesFile = change;
     }
 
+    /// <summary>The saved snapshot changes where it lies, for whoever is sent it from now on.</summary>
+    public void DamageFile(string how, Action<byte[]> change)
+    {
+        Act($"the saved snapshot: {how}");
+        change(Primary.OnlyFile);
+    }
+
+    /// <summary>Somebody tidies up where snapshots are saved.</summary>
+    public void RemoveFile()
+    {
+        Act("the saved snapshot is removed from its folder");
+        Primary.LoseFile();
+    }
+
     public byte[] ChangeFile(byte[] file)
     {
         Func<byte[], byte[]>? change = _changesFile;

@@ -38,6 +38,9 @@ internal sealed class StagePrimary : IPrimaryOutput
     /// <summary>Files of saved snapshots.</summary>
     public int Files => _files.Count;
 
+    /// <summary>The bytes of the one that there is.</summary>
+    public byte[] OnlyFile => _files.Values.Single();
+
     /// <summary>The primary's silo died, or its reign is over: nothing more comes from it.</summary>
     public bool IsGone { get; private set; }
 
@@ -69,6 +72,8 @@ internal sealed class StagePrimary : IPrimaryOutput
         if (Core.Links.FirstOrDefault(link => link.Silo == silo) is { } link)
             Core.OnLinkFailed(silo, link.Attach, reason, _stage.Now);
     }
+
+    public void LoseFile() => _files[_files.Keys.Single()] = [];
 
     public void Vanish()
     {
@@ -119,6 +124,16 @@ internal sealed class StagePrimary : IPrimaryOutput
     void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member)
     {
         Announce(saved.Announcement, [member]);
+        if (_files[saved.Announcement.SnapshotId].Length == 0)
+        {
+            _stage.Call(() =>
+            {
+                Core.OnSnapshotUnreadable(saved.Announcement.SnapshotId, "there is no such file");
+                Core.OnLinkFailed(member.Silo, member.Attach, "the snapshot was not sent to its end", _stage.Now);
+            });
+            return;
+        }
+
         _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries));
     }
 

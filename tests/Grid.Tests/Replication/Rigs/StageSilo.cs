@@ -47,7 +47,7 @@ internal sealed class StageSilo : IReplicaOutput
 
     /// <summary>How loads ended that did not end well.</summary>
     public IEnumerable<(ReplicaEvent What, string Details)> FailedLoads =>
-        Events.Where(e => e.What is ReplicaEvent.LoadDropped or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled);
+        Events.Where(e => e.What is ReplicaEvent.LoadDropped or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled or ReplicaEvent.LoadOverrun);
 
     public List<(ReplicaEvent What, string Details)> Events { get; } = [];
 
@@ -122,12 +122,9 @@ internal sealed class StageSilo : IReplicaOutput
     void IReplicaOutput.Acknowledge(Acknowledgement acknowledgement)
     {
         bool isNew = (acknowledgement.Attach, acknowledgement.Offset, acknowledgement.Applied) != (_shown.Attach, _shown.Offset, _shown.Applied);
-        bool isFull = Replica is { IsSaturated: true } && acknowledgement.Kept != _shown.Kept;
-        if (isFull)
-            _stage.Pass(Name, "->", _stage.PrimaryName, $"acknowledge nothing, {acknowledgement.Kept} bytes are kept");
-        else if (isNew && acknowledgement.Offset >= 0 && _stage.Settings.ShowsCommands)
+        if (isNew && acknowledgement.Offset >= 0 && _stage.Settings.ShowsCommands)
             _stage.Pass(Name, "->", _stage.PrimaryName, $"acknowledge {acknowledgement.Offset}, applied {acknowledgement.Applied}");
-        if (isNew || isFull)
+        if (isNew)
             _shown = acknowledgement;
         _stage.Call(() => _stage.Acknowledge(acknowledgement));
     }

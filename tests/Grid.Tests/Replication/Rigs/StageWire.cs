@@ -22,7 +22,7 @@ internal enum Fate
     Spoilt,
 }
 
-/// <summary>One stream from the primary to a silo: in order, one item after the other, pushed back by a full replica.</summary>
+/// <summary>One stream from the primary to a silo: in order, one item after the other.</summary>
 internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
 {
     private readonly Queue<(PooledBuffer Item, long? Attach)> _queue = new();
@@ -91,7 +91,7 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
             return false;
         }
 
-        if (_isHeld || !stage.Reaches(stage.PrimaryName, target.Name) || target.Replica is null || (!isSnapshot && target.Replica.IsSaturated))
+        if (_isHeld || !stage.Reaches(stage.PrimaryName, target.Name) || target.Replica is null)
             return false;
         StuckSinceMs = stage.Ms;
         (PooledBuffer item, long? attach) = _queue.Dequeue();

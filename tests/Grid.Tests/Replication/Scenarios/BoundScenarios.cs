@@ -9,7 +9,7 @@ namespace Grid.Tests.Replication.Scenarios;
 public sealed class BoundScenarios
 {
     [Fact]
-    public void At_the_bound_on_kept_mutations_the_replica_takes_no_more_until_it_is_loaded()
+    public void At_the_bound_on_kept_mutations_the_replica_is_sent_no_more_until_it_is_loaded()
     {
         using Stage stage = new();
         stage.Write(30);
@@ -17,12 +17,38 @@ public sealed class BoundScenarios
         stage.UntilLoading("b");
         b.Snapshots.Hold();
         stage.Write(20, "during", bytes: 300);
-        stage.Until("the bound is reached", () => b.Replica!.IsSaturated);
-        Assert.True(b.Commands.Waiting > 0);
+        stage.Until("the bound is reached", () => stage.Events.Exists(e => e.What == PrimaryEvent.KeptFull));
         stage.Run(600);
+        LinkView link = Assert.Single(stage.Primary.Core.ViewLinks());
+        Assert.InRange(link.KeptBytes, 600, 1000);
+        Assert.Equal(0, b.Commands.Waiting);
         Assert.DoesNotContain(stage.Events, e => e.What == PrimaryEvent.LinkEnded);
         b.Snapshots.Resume();
         stage.UntilInSync("b");
+        Assert.Equal((1, 1), (stage.Rounds, b.Loads));
+        Assert.Single(stage.Events, e => e.What == PrimaryEvent.KeptFull);
+        stage.Ends();
+    }
+
+    [Fact]
+    public void A_load_at_that_bound_may_take_any_time_as_long_as_its_pieces_come()
+    {
+        using Stage stage = new(new StageSettings { ShowsCommands = false, PieceBytes = 100 });
+        stage.Write(30, bytes: 60, compressible: false);
+        StageSilo b = stage.Join("b", change: options => options with { KeptBytesMax = 1000 });
+        stage.UntilLoading("b");
+        stage.Write(20, "during", bytes: 300);
+        while (b.Loads == 0)
+        {
+            b.Snapshots.Hold();
+            stage.Run(800);
+            b.Snapshots.Resume();
+            b.Snapshots.TryDeliver();
+        }
+
+        stage.UntilInSync("b");
+        Assert.True(stage.Ms > 10 * stage.Settings.Primary.ReplicaTimeoutMs, "the load takes many time-outs");
+        Assert.DoesNotContain(stage.Events, e => e.What == PrimaryEvent.LinkEnded);
         Assert.Equal((1, 1), (stage.Rounds, b.Loads));
         stage.Ends();
     }

@@ -44,7 +44,7 @@ public sealed class DiskScenarios
     }
 
     [Fact]
-    public void A_file_that_ends_before_the_announced_size_is_truncated_and_is_sent_again()
+    public void A_file_that_ends_before_the_announced_size_is_truncated_and_another_one_is_made()
     {
         using Stage stage = Saving(lz4: true);
         stage.SpoilNextFile("its last byte is missing", file => file[..^1]);
@@ -52,7 +52,37 @@ public sealed class DiskScenarios
         (ReplicaEvent what, string details) = Assert.Single(stage.Silo("b").FailedLoads);
         Assert.Equal(ReplicaEvent.LoadTruncated, what);
         Assert.Contains("bytes that were announced", details, StringComparison.Ordinal);
-        Assert.Equal(1, stage.Rounds);
+        Assert.Equal(2, stage.Rounds);
+        stage.Ends();
+    }
+
+    [Theory]
+    [InlineData("plaintext", false)]
+    [InlineData("lz4", true)]
+    public void A_file_that_is_damaged_where_it_lies_costs_one_load_and_no_loop(string variant, bool lz4)
+    {
+        using Stage stage = Saving(lz4);
+        stage.UntilInSync("b");
+        stage.DamageFile("a bit of it flips", file => file[file.Length / 2] ^= 4);
+        stage.Join("c", lz4);
+        stage.UntilInSync("b", "c");
+        Assert.Equal(ReplicaEvent.LoadCorrupt, Assert.Single(stage.Silo("c").FailedLoads).What);
+        Assert.Single(stage.Events, e => e.What == PrimaryEvent.SnapshotSuspect);
+        Assert.Equal((2, 1), (stage.Rounds, stage.Silo("c").Loads));
+        stage.Ends(variant);
+    }
+
+    [Fact]
+    public void A_file_that_is_gone_is_asked_for_once()
+    {
+        using Stage stage = Saving(lz4: true);
+        stage.UntilInSync("b");
+        stage.RemoveFile();
+        stage.Join("c");
+        stage.UntilInSync("b", "c");
+        Assert.Single(stage.Events, e => e.What == PrimaryEvent.SnapshotJoined);
+        Assert.Single(stage.Events, e => e.What == PrimaryEvent.SnapshotSuspect);
+        Assert.Equal((2, 1), (stage.Rounds, stage.Silo("c").Loads));
         stage.Ends();
     }
 
