@@ -27,16 +27,16 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
     {
         CancellationToken cancellation = _cancel.Token;
         SyncMember[] members = [.. Plan.Members.Select(NewMember)];
-        SnapshotItems items = new(Plan.SnapshotId, setting.Epoch);
-        CohortSender cohort = new(members, items, setting.Pace, setting.StallTime, LeftBehindAsync);
+        CohortSender cohort = NewSender(members, new SnapshotItems(Plan.SnapshotId, setting.Epoch));
         await cohort.SendEachAsync(member => AnnouncementFor(member.Identity, Plan.Announcement), cancellation);
         using SnapshotProducer producer = new(Plan, setting.Shard, setting.ChunkBytes, setting.OnTurn);
-        await foreach (PooledBuffer chunk in producer.ProduceAsync(cancellation))
+        await using IAsyncEnumerator<PooledBuffer> chunks = producer.ProduceAsync(cancellation).GetAsyncEnumerator(cancellation);
+        while (await cohort.WhileMakingAsync(chunks.MoveNextAsync()))
         {
             if (cohort.Count > 0)
-                await cohort.SendAsync(chunk, cancellation);
+                await cohort.SendAsync(chunks.Current, cancellation);
             else
-                chunk.Release();
+                chunks.Current.Release();
             if (cohort.Count == 0)
                 await _cancel.CancelAsync();
         }
@@ -71,7 +71,7 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
         CancellationToken cancellation = _cancel.Token;
         SyncMember member = NewMember(identity);
         SnapshotItems items = new(Plan.SnapshotId, setting.Epoch);
-        CohortSender cohort = new([member], items, setting.Pace, setting.StallTime, LeftBehindAsync);
+        CohortSender cohort = NewSender([member], items);
         await cohort.SendEachAsync(one => AnnouncementFor(one.Identity, saved.Announcement), cancellation);
         using SafeFileHandle file = File.OpenHandle(_file!, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.Asynchronous | FileOptions.SequentialScan);
         while (cohort.Count > 0 && items.Bytes < saved.Announcement.Length)
@@ -118,9 +118,20 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
         return outcome;
     }
 
+    private CohortSender NewSender(IReadOnlyList<SyncMember> members, SnapshotItems items) =>
+        new(members, items, setting.Pace, setting.StallTime, LeftBehindAsync, TimeProvider.System);
+
     private SyncMember NewMember(SnapshotMember identity)
     {
-        SyncMember member = new(identity, setting.StreamOf(identity), bytes => setting.WhenHeldAtMost(identity, bytes), setting.StallTime, setting.Instruments);
+        IAsyncStream<PooledBuffer> stream = setting.StreamOf(identity);
+        SyncMember member = new(
+            identity,
+            item =>
+            {
+                setting.Instruments.OnItem(item.Length);
+                return stream.OnNextAsync(item);
+            },
+            bytes => setting.WhenHeldAtMost(identity, bytes));
         lock (_lock)
             _members.Add(member);
         return member;
@@ -130,8 +141,8 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
     private PooledBuffer? AnnouncementFor(SnapshotMember member, SyncAnnouncement announcement) =>
         member.DualChannel ? announcement.ToItem(member.Attach, 0, setting.Epoch, committed: 0) : null;
 
-    private Task<bool> LeftBehindAsync(SyncMember member) =>
-        setting.OnTurn(() => setting.MemberFailed(member.Identity, member.Problem!));
+    private Task<bool> LeftBehindAsync(SyncMember member, string problem) =>
+        setting.OnTurn(() => setting.MemberFailed(member.Identity, problem));
 
     private async ValueTask<PooledBuffer> ReadChunkAsync(SafeFileHandle file, long offset, long length, CancellationToken cancellation)
     {

@@ -28,7 +28,7 @@ internal sealed class SyncPace(GridSettings settings, TimeProvider time)
     /// Waits until <paramref name="bytes"/> may be sent; meanwhile calls <paramref name="stillThere"/> once per <paramref name="signPeriod"/>, so that
     /// nobody takes a slow pace for death.
     /// </summary>
-    public async ValueTask WaitAsync(long bytes, TimeSpan signPeriod, Func<ValueTask> stillThere, CancellationToken cancellation)
+    public async ValueTask WaitAsync(long bytes, TimeSpan signPeriod, Action stillThere, CancellationToken cancellation)
     {
         TimeSpan left = Reserve(bytes);
         while (left > TimeSpan.Zero)
@@ -37,7 +37,7 @@ internal sealed class SyncPace(GridSettings settings, TimeProvider time)
             await Task.Delay(wait, time, cancellation);
             left -= wait;
             if (left > TimeSpan.Zero)
-                await stillThere();
+                stillThere();
         }
     }
 }

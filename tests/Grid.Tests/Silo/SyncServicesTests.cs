@@ -44,11 +44,7 @@ public sealed class SyncServicesTests
         Task waiting = pace.WaitAsync(
             1,
             TimeSpan.FromMilliseconds(300),
-            () =>
-            {
-                signs++;
-                return ValueTask.CompletedTask;
-            },
+            () => signs++,
             TestContext.Current.CancellationToken).AsTask();
         long end = _time.NowMs + 1000;
         while (!waiting.IsCompleted)

@@ -169,7 +169,8 @@ internal sealed partial class Oracle
         if (world.Find(silo) is not { } there || there.Slot(shard).Replica is not { Core.Phase: ReplicaPhase.Loading })
             return;
         long calmMs = (2 * primary.Options.ReplicaTimeoutMs) + 500;
-        bool undisturbed = world.NowMs - Math.Max(there.TroubledUntilMs, primary.Silo.TroubledUntilMs) > calmMs
+        bool calm = primary.Options.ReplicaTimeoutMs >= 600 && (!world.Chaos || world.Plan.CallStuck < 0.05);
+        bool undisturbed = calm && world.NowMs - Math.Max(there.TroubledUntilMs, primary.Silo.TroubledUntilMs) > calmMs
             && there.Known[shard] == primary.Silo && primary.Silo.Slot(shard).Primary == primary;
         Require(!undisturbed, $"links: {silo} loads, and is dropped as silent");
     }
