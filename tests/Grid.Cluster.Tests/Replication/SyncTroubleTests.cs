@@ -98,6 +98,38 @@ public sealed class SyncTroubleTests
         await cluster.UntilDigestsAreEqualAsync(copies: 4);
     }
 
+    /// <summary>
+    /// The load takes longer than a stream may hold a delivery, since it is held to a slow pace, and the replica is full of mutations from early on: its
+    /// command stream must not be taken for one whose consumer hangs.
+    /// </summary>
+    [Fact]
+    public async Task A_replica_that_keeps_as_much_as_it_may_during_a_long_load_is_synced_once()
+    {
+        const int ValueBytes = 64 << 10, Entries = 200, Meanwhile = 40;
+        await using GridCluster cluster = await GridCluster.StartAsync(2, options =>
+        {
+            Configure(options, shards: 1, replicas: 1);
+            options.Compression = ReplicationCompression.None;
+            options.KeptBytesMax = 1 << 20;
+            options.SyncBytesPerSecondMax = 1 << 20;
+        });
+        await cluster.UntilWholeAsync(copies: 2);
+        RawClient client = new(cluster.Client, cluster.Shards);
+        for (int key = 0; key < Entries; key++)
+            Assert.Equal((BatchStatus.Ok, OperationStatus.Ok), await client.SetAsync(key, new string((char)('a' + (key % 26)), ValueBytes)));
+
+        InProcessSiloHandle replica = Assert.Single(cluster.ReplicasOf(0));
+        long rounds = cluster.Counters.Rounds, completed = cluster.Counters.Syncs("full", "completed");
+        await cluster.DropReplicaAsync(0, replica);
+        await Until.TrueAsync("the replica loads", () => cluster.Counters.Rounds > rounds);
+        for (int key = 0; key < Meanwhile; key++)
+            Assert.Equal((BatchStatus.Ok, OperationStatus.Ok), await client.SetAsync(1000 + key, new string('z', ValueBytes)));
+
+        await cluster.UntilWholeAsync(copies: 2);
+        Assert.Equal((rounds + 1, completed + 1), (cluster.Counters.Rounds, cluster.Counters.Syncs("full", "completed")));
+        await cluster.UntilDigestsAreEqualAsync(copies: 2);
+    }
+
     private static void Configure(GridOptions options, int shards, int replicas, int windowMs = 20)
     {
         options.ShardCount = shards;
