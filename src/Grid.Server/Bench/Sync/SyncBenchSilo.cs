@@ -91,6 +91,8 @@ internal static class SyncBenchSilo
 /// <param name="RawBytes">Their bytes before compression.</param>
 /// <param name="WireBytes">Bytes given to snapshot streams.</param>
 /// <param name="CpuMs">Processor time of the process, in milliseconds.</param>
+/// <param name="MethodsCompiled">Methods compiled while the process ran, again with more care ones included.</param>
+/// <param name="CompilingMs">Processor time of that, in milliseconds; part of <paramref name="CpuMs"/>.</param>
 internal sealed record SyncSiloReport(
     long JoinedAt,
     long ResidentBytes,
@@ -104,4 +106,6 @@ internal sealed record SyncSiloReport(
     long Entries,
     long RawBytes,
     long WireBytes,
-    double CpuMs);
+    double CpuMs,
+    long MethodsCompiled,
+    double CompilingMs);

@@ -41,6 +41,10 @@ internal static class SyncBenchTable
         Row(table, "replica: processor, seconds", grid.Replica!.CpuMs / 1e3, null, "0.00");
         Row(table, "  stopped by the collector, ms", grid.Replica!.GcPauseMs, null, "0.0");
         table.AddRow("a silo that has just joined: foreground p99 before, meanwhile, longest", $"{Text(report.Joined.Before.P99Ms, "0.00")} {Text(report.Joined.During.P99Ms, "0.00")} {Text(report.Joined.During.MaxMs, "0.0")}", "");
+        table.AddRow(
+            "  its processor seconds, and of them compiling: primary, replica",
+            $"{Text(report.Joined.Primary!.CpuMs / 1e3, "0.00")} {Text(report.Joined.Primary.CompilingMs / 1e3, "0.00")} {Text(report.Joined.Replica!.CpuMs / 1e3, "0.00")} {Text(report.Joined.Replica.CompilingMs / 1e3, "0.00")}",
+            "");
         table.AddRow("copies equal", report.CopiesEqual ? "yes" : "[red]NO[/]", "");
         Terminal.Out.Write(table);
     }

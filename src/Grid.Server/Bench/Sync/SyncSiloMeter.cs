@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Runtime;
 using Grid.Silo;
 using Grid.Storage;
 using Grid.Streams;
@@ -24,6 +25,8 @@ internal sealed class SyncSiloMeter : IDisposable
     private Memory _peak;
     private TimeSpan _pausesBefore;
     private TimeSpan _cpuBefore;
+    private TimeSpan _compilingBefore;
+    private long _compiledBefore;
     private long _allocatedBefore;
     private int[] _collectionsBefore = [0, 0, 0];
     private long _joinedAt;
@@ -54,6 +57,8 @@ internal sealed class SyncSiloMeter : IDisposable
             _began = _peak = Sample();
             _pausesBefore = GC.GetTotalPauseDuration();
             _cpuBefore = Environment.CpuUsage.TotalTime;
+            _compilingBefore = JitInfo.GetCompilationTime();
+            _compiledBefore = JitInfo.GetCompiledMethodCount();
             _allocatedBefore = GC.GetTotalAllocatedBytes();
             _collectionsBefore = Collections();
             _counted.Clear();
@@ -79,7 +84,9 @@ internal sealed class SyncSiloMeter : IDisposable
                 _counted.GetValueOrDefault("grid.sync.entries"),
                 _counted.GetValueOrDefault("grid.sync.raw.io"),
                 _counted.GetValueOrDefault("grid.sync.wire.io"),
-                (Environment.CpuUsage.TotalTime - _cpuBefore).TotalMilliseconds);
+                (Environment.CpuUsage.TotalTime - _cpuBefore).TotalMilliseconds,
+                JitInfo.GetCompiledMethodCount() - _compiledBefore,
+                (JitInfo.GetCompilationTime() - _compilingBefore).TotalMilliseconds);
         }
     }
 
