@@ -131,6 +131,13 @@ public sealed class GridOptions
     public int ReplicaTimeoutMs { get; set; } = 3000;
 
     /// <summary>
+    /// How long a replica that got three damaged payloads in a row asks for plaintext and shows as faulted, counted from the last damaged one, in
+    /// milliseconds. It tries anew at once when <see cref="Compression"/> or <see cref="DualChannel"/> is changed at its silo, or its copy is dropped.
+    /// </summary>
+    [Setting(Least = 1000, Most = 86_400_000)]
+    public int FaultedMs { get; set; } = 600_000;
+
+    /// <summary>
     /// How long a copy's grant lasts that lets a primary vouch for being the only one, in milliseconds; renewed four times as often.
     /// </summary>
     [Setting(Least = 200, Most = 30_000)]
@@ -207,5 +214,6 @@ public sealed class GridOptions
         BacklogMsMax = BacklogMsMax,
         KeptBytesMax = KeptBytesMax,
         ReplicaTimeoutMs = ReplicaTimeoutMs,
+        FaultedMs = FaultedMs,
     };
 }

@@ -67,8 +67,11 @@ public enum ReplicaEvent
     /// <summary>The command stream's frame could not be unpacked; the replica attaches again.</summary>
     CommandsCorrupt,
 
-    /// <summary>The third damaged payload in a row: plaintext is asked for from now on.</summary>
+    /// <summary>The third damaged payload in a row: plaintext is asked for until the fault ends.</summary>
     Faulted,
+
+    /// <summary>The fault has ended: what the settings allow is asked for again.</summary>
+    FaultEnded,
 
     /// <summary>The primary ended the link.</summary>
     LinkEnded,

@@ -34,7 +34,7 @@ public sealed partial class ShardReplica
         }
         catch (PayloadException payload)
         {
-            CountCorrupt(payload.Message);
+            CountDamaged(payload.Message, now);
             Reattach(ReplicaEvent.CommandsCorrupt, payload.Message, now);
         }
     }

@@ -192,7 +192,7 @@ public sealed partial class ShardReplica
         if (loaded != Copy)
             PutInPlace(loaded, _loadingToken);
         BeginToFollow(now);
-        _corruptInRow = 0;
+        EndRow();
         _heardAtMs = now.MonotonicMs;
         _output.Report(ReplicaEvent.LoadEnded, string.Create(CultureInfo.InvariantCulture, $"{load.Entries:N0} entries, {load.WireBytes:N0} bytes on the wire, {load.RawBytes:N0} raw; {loaded.Log.EndOffset - loaded.Applied:N0} mutations kept meanwhile"));
         load.Dispose();
@@ -205,7 +205,7 @@ public sealed partial class ShardReplica
     private void FailLoad(ReplicaEvent kind, string reason, Instant now)
     {
         if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadIncompatible)
-            CountCorrupt(reason);
+            CountDamaged(reason, now);
         if (_load is null)
             _output.Report(kind, $"{reason} (before anything was loaded)");
         DropLoad(reason, kind);

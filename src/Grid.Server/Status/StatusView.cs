@@ -123,7 +123,7 @@ internal sealed class StatusView(bool all)
 
     private string Replica(CopyStatus copy, ShardStatus shard, Dictionary<string, string> names)
     {
-        string text = Markup.Escape(names.GetValueOrDefault(copy.Silo, copy.Silo));
+        string text = Markup.Escape(names.GetValueOrDefault(copy.Silo, copy.Silo)) + (copy.Faulted ? " [red]faulted[/]" : "");
         if (copy.LoadedRawBytes > 0 || copy.State == "Loading")
             return $"{text} [yellow]syncing {Amounts.Count(copy.LoadedEntries)} entries, {Amounts.Bytes(copy.LoadedRawBytes)} ({Amounts.Bytes(copy.LoadedWireBytes)} on the wire){RateOf(copy)}; {Markup.Escape(shard.LastWindow)}[/]";
         bool online = shard.InSync.Contains(copy.Silo);
@@ -134,7 +134,7 @@ internal sealed class StatusView(bool all)
             text += " [yellow]waits for a snapshot[/]";
         if (link is { Phase: "Online" })
             text += $", {link.Codec}{(link.BackingOff ? " (paused: incompressible)" : "")}";
-        return copy.Faulted ? text + " [red]faulted[/]" : text;
+        return text;
     }
 
     private string RateOf(CopyStatus copy)

@@ -270,6 +270,7 @@ internal sealed class GridSiloService(
             LoadedWireBytes = replica?.Load?.WireBytes ?? 0,
             LoadedRawBytes = replica?.Load?.RawBytes ?? 0,
             Faulted = replica?.IsFaulted ?? false,
+            Fault = replica?.Fault ?? "",
         };
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ReplicationInstruments
         _laggards = meter.CreateCounter<long>("grid.replication.laggards", "{replica}", "Replicas that overran the largest budget: they cannot keep up.");
         _givenUp = meter.CreateCounter<long>("grid.replication.rounds.given_up", "{snapshot}", "Snapshots given up because they kept too much memory.");
         _joined = meter.CreateCounter<long>("grid.replication.rounds.joined", "{replica}", "Replicas that joined a snapshot on disk that was there already.");
-        _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row.");
+        _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row and asked for plaintext.");
         _linksEnded = meter.CreateCounter<long>("grid.replication.links.ended", "{link}", "Links that a primary ended, by type of reason.");
         _inSyncChanges = meter.CreateCounter<long>("grid.replication.in_sync_changes", "{change}", "Changes of in-sync sets.");
         _reigns = meter.CreateCounter<long>("grid.replication.reigns", "{reign}", "Reigns begun over a shard.");

@@ -208,8 +208,14 @@ public sealed record CopyStatus
     /// <summary>Bytes of the snapshot so far uncompressed, while one is coming in.</summary>
     [Id(14)] public long LoadedRawBytes { get; init; }
 
-    /// <summary>True after three damaged payloads in a row.</summary>
+    /// <summary>
+    /// True from the third damaged payload in a row on, also when the copy has come up in plaintext since: until nothing damaged has come for
+    /// <c>Grid:FaultedMs</c>, or an operator has changed how payloads travel.
+    /// </summary>
     [Id(15)] public bool Faulted { get; init; }
+
+    /// <summary>What was wrong with the newest damaged payload; empty unless <see cref="Faulted"/>.</summary>
+    [Id(16)] public string Fault { get; init; } = "";
 }
 
 /// <summary>Content digest of one copy.</summary>
