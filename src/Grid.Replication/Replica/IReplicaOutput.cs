@@ -58,14 +58,26 @@ public enum ReplicaEvent
     /// <summary>A load's payload was damaged.</summary>
     LoadCorrupt,
 
-    /// <summary>A load's payload is of a version, codec or kind that is not read here, or larger than allowed.</summary>
+    /// <summary>A load's payload, or an item of it, is of a version, codec or kind that is not read here.</summary>
     LoadIncompatible,
+
+    /// <summary>A load's payload holds more than is allowed.</summary>
+    LoadOverLimit,
 
     /// <summary>Nothing of the snapshot came for the replica's time-out.</summary>
     LoadStalled,
 
-    /// <summary>The command stream's frame could not be unpacked; the replica attaches again.</summary>
+    /// <summary>Mutations, or the frame that they came in, are damaged, though their item is not; the replica attaches again.</summary>
     CommandsCorrupt,
+
+    /// <summary>The command stream's frame, or one of its items, is of a version, codec or kind that is not read here; the replica attaches again.</summary>
+    CommandsIncompatible,
+
+    /// <summary>An item of the command stream ends before its mutations do; the replica attaches again.</summary>
+    CommandsTruncated,
+
+    /// <summary>An item of the command stream holds more than is allowed; the replica attaches again.</summary>
+    CommandsOverLimit,
 
     /// <summary>The third damaged payload in a row: plaintext is asked for until the fault ends.</summary>
     Faulted,

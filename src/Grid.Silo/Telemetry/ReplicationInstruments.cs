@@ -56,7 +56,7 @@ internal sealed class ReplicationInstruments
                 _syncs.Add(0, Tag(GridAttributes.SyncKind, kind), Tag(GridAttributes.SyncOutcome, outcome));
         }
 
-        foreach (string error in new[] { "gap", "checksum", "corrupt", "truncated", "incompatible", "stalled" })
+        foreach (string error in new[] { "gap", "checksum", "corrupt", "truncated", "incompatible", "over_limit", "stalled" })
             _errors.Add(0, Tag(GridAttributes.ErrorType, error));
         foreach (LinkEndReason reason in Enum.GetValues<LinkEndReason>())
             _linksEnded.Add(0, Tag(GridAttributes.ErrorType, NameOf(reason)));
@@ -81,11 +81,11 @@ internal sealed class ReplicationInstruments
             case ReplicaEvent.LoadDropped:
                 Sync("full", "dropped");
                 break;
-            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled:
+            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadOverLimit or ReplicaEvent.LoadStalled:
                 Sync("full", "failed");
                 _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
-            case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt:
+            case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt or ReplicaEvent.CommandsIncompatible or ReplicaEvent.CommandsTruncated or ReplicaEvent.CommandsOverLimit:
                 _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
             case ReplicaEvent.Faulted:
@@ -165,8 +165,9 @@ internal sealed class ReplicationInstruments
         ReplicaEvent.Gap => "gap",
         ReplicaEvent.CommandDamaged or ReplicaEvent.LoadDamaged => "checksum",
         ReplicaEvent.CommandsCorrupt or ReplicaEvent.LoadCorrupt => "corrupt",
-        ReplicaEvent.LoadTruncated => "truncated",
-        ReplicaEvent.LoadIncompatible => "incompatible",
+        ReplicaEvent.CommandsTruncated or ReplicaEvent.LoadTruncated => "truncated",
+        ReplicaEvent.CommandsIncompatible or ReplicaEvent.LoadIncompatible => "incompatible",
+        ReplicaEvent.CommandsOverLimit or ReplicaEvent.LoadOverLimit => "over_limit",
         ReplicaEvent.LoadStalled => "stalled",
         _ => throw new ArgumentOutOfRangeException(nameof(what), what, "No error."),
     };

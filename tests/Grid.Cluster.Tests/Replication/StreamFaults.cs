@@ -131,6 +131,9 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
 
         public required int Left { get; set; }
 
+        /// <summary>Ends when all was done.</summary>
+        public TaskCompletionSource Over { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
         /// <summary>How often it was done.</summary>
         public int Count => Volatile.Read(ref _count);
 
@@ -144,7 +147,8 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
 
         public GridStreamFault Fault()
         {
-            Left--;
+            if (--Left == 0)
+                Over.TrySetResult();
             Interlocked.Increment(ref _count);
             return new GridStreamFault(GridStreamFaultKind.Rewrite, Change: item =>
             {
