@@ -82,6 +82,7 @@ internal static class StatusReport
             InSync = view.InSync,
             Links = view.Links,
             LastWindow = view.LastWindow,
+            Window = view.Window,
             Laggards = view.Laggards,
             Wanted = view.Wanted,
             Pinned = view.Pinned,

@@ -43,7 +43,8 @@ public sealed class FaultedReplicaTests
         Assert.Equal((replica.SiloAddress.ToParsableString(), "Following"), (copy.Silo, copy.Phase));
         Assert.Contains("checksum differs", copy.Fault, StringComparison.Ordinal);
         Assert.Contains(status.Warnings, warning => warning.Contains("three damaged payloads in a row", StringComparison.Ordinal));
-        Assert.Contains("does not decode lz4", status.Shards[0].LastWindow, StringComparison.Ordinal);
+        Assert.Equal(("none", "member_cannot_decode"), (status.Shards[0].Window?.Codec, status.Shards[0].Window?.Reason));
+        Assert.Equal([replica.SiloAddress.ToParsableString()], status.Shards[0].Window?.CannotDecode);
 
         faults.Stop();
         GridSettings settings = cluster.ServicesOf(replica).GetRequiredService<GridSettings>();
