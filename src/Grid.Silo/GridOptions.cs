@@ -77,7 +77,10 @@ public sealed class GridOptions
     [Setting(Least = 0, Most = 60_000)]
     public int SyncWindowMs { get; set; } = 200;
 
-    /// <summary>Members that close the sync window early; 0 = no limit.</summary>
+    /// <summary>
+    /// Members that close the sync window early, and the most that share its snapshot; 0 = no limit. Replicas that join a saved file are not counted: each is sent
+    /// it by itself, within <see cref="SyncBytesPerSecondMax"/>.
+    /// </summary>
     [Setting(Least = 0, Most = 1000)]
     public int MaxCohort { get; set; }
 
