@@ -77,7 +77,10 @@ public sealed class GridOptions
     [Setting(Least = 0, Most = 60_000)]
     public int SyncWindowMs { get; set; } = 200;
 
-    /// <summary>Members that close the sync window early; 0 = no limit.</summary>
+    /// <summary>
+    /// Members that close the sync window early, and the most that share its snapshot; 0 = no limit. Replicas that join a saved file are not counted: each is sent
+    /// it by itself, within <see cref="SyncBytesPerSecondMax"/>.
+    /// </summary>
     [Setting(Least = 0, Most = 1000)]
     public int MaxCohort { get; set; }
 
@@ -129,6 +132,13 @@ public sealed class GridOptions
     /// <summary>Silence after which a replica leaves the in-sync set and its link ends, in milliseconds.</summary>
     [Setting(Least = 200, Most = 60_000)]
     public int ReplicaTimeoutMs { get; set; } = 3000;
+
+    /// <summary>
+    /// How long a replica that got three damaged payloads in a row asks for plaintext and shows as faulted, counted from the last damaged one, in
+    /// milliseconds. It tries anew at once when <see cref="Compression"/> or <see cref="DualChannel"/> is changed at its silo, or its copy is dropped.
+    /// </summary>
+    [Setting(Least = 1000, Most = 86_400_000)]
+    public int FaultedMs { get; set; } = 600_000;
 
     /// <summary>
     /// How long a copy's grant lasts that lets a primary vouch for being the only one, in milliseconds; renewed four times as often.
@@ -207,5 +217,6 @@ public sealed class GridOptions
         BacklogMsMax = BacklogMsMax,
         KeptBytesMax = KeptBytesMax,
         ReplicaTimeoutMs = ReplicaTimeoutMs,
+        FaultedMs = FaultedMs,
     };
 }

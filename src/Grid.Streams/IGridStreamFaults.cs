@@ -1,3 +1,4 @@
+using Grid.Formats.Buffers;
 
 namespace Grid.Streams;
 
@@ -21,12 +22,18 @@ public enum GridStreamFaultKind
 
     /// <summary>The item changes places with the one before it in the same delivery.</summary>
     Swap,
+
+    /// <summary>
+    /// The fault's own code changes a copy made for this delivery: for damage that a checksum of the item does not show, because it is put right afterwards.
+    /// </summary>
+    Rewrite,
 }
 
 /// <summary>A fault for one item.</summary>
 /// <param name="Kind">What happens.</param>
 /// <param name="At">The bit's number for <see cref="GridStreamFaultKind.FlipBit"/>, the bytes kept for <see cref="GridStreamFaultKind.Cut"/>.</param>
-public readonly record struct GridStreamFault(GridStreamFaultKind Kind, long At = 0);
+/// <param name="Change">What <see cref="GridStreamFaultKind.Rewrite"/> does to the copy.</param>
+public readonly record struct GridStreamFault(GridStreamFaultKind Kind, long At = 0, Action<PooledBuffer>? Change = null);
 
 /// <summary>
 /// The stream provider's fault-injection point, for tests. Registered as a keyed service under the provider's name before

@@ -111,15 +111,16 @@ public readonly record struct LinkItem(
         BinaryPrimitives.WriteUInt32LittleEndian(item.WritableSpan[4..], Checksum(item.Span));
 
     /// <summary>Reads the head and gives the body.</summary>
-    /// <exception cref="MalformedException">Too short, of another version, or damaged on the way.</exception>
+    /// <exception cref="MalformedException">Too short, or damaged on the way.</exception>
+    /// <exception cref="LinkFormatException">Of another version.</exception>
     public static LinkItem Read(ReadOnlySpan<byte> item, out ReadOnlySpan<byte> body)
     {
         if (item.Length < HeadLength)
             throw new MalformedException($"A link item of {item.Length} bytes is shorter than its head of {HeadLength}.");
-        if (item[0] != Version)
-            throw new MalformedException($"A link item of layout version {item[0]}; this version reads {Version}. Upgrade the older side.");
         if (BinaryPrimitives.ReadUInt32LittleEndian(item[4..]) != Checksum(item))
             throw new MalformedException("A link item whose checksum does not fit: it was damaged on the way.");
+        if (item[0] != Version)
+            throw new LinkFormatException(PayloadFault.Incompatible, $"A link item of layout version {item[0]}; this version reads {Version}. Upgrade the older side.");
         body = item[HeadLength..];
         return new LinkItem(
             (LinkItemKind)item[1],
@@ -132,6 +133,7 @@ public readonly record struct LinkItem(
             BinaryPrimitives.ReadInt64LittleEndian(item[56..]));
     }
 
+    /// <summary>The same in every version: what was damaged on its way is told from what another version made.</summary>
     private static uint Checksum(ReadOnlySpan<byte> item) =>
         (uint)XxHash3.HashToUInt64(item[8..]) ^ BinaryPrimitives.ReadUInt32LittleEndian(item);
 }

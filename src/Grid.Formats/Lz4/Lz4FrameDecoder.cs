@@ -42,6 +42,9 @@ internal sealed class Lz4FrameDecoder(bool verifyChecksums, long outputBytesMax,
     /// <summary>Whether the frame is closed.</summary>
     public bool IsEnded => _state == State.Ended;
 
+    /// <summary>Whether the next byte begins a block, or the end mark.</summary>
+    public bool IsBetweenBlocks => _state == State.BlockSize && _gather.Held == 0;
+
     /// <summary>Where in the frame the decoder is, for the message of a truncation.</summary>
     public string Position => _state switch
     {

@@ -16,6 +16,9 @@ internal sealed class Lz4Gather : IDisposable
     /// <summary>The number of bytes taken off inputs so far.</summary>
     public long Taken { get; private set; }
 
+    /// <summary>Bytes kept of a piece that is not whole yet.</summary>
+    public int Held => _length;
+
     /// <summary>Takes bytes off <paramref name="input"/> until the piece of <paramref name="count"/> bytes is whole.</summary>
     /// <returns>True with the piece, valid until the next call; false if all input was taken and more is needed.</returns>
     public bool TryTake(ref ReadOnlySpan<byte> input, int count, out ReadOnlySpan<byte> piece)

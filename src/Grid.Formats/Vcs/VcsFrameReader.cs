@@ -51,6 +51,9 @@ public sealed class VcsFrameReader : IDisposable
     /// <summary>Whether the frame is closed. Always false for a plain payload, which has no end of its own.</summary>
     public bool IsFrameEnded => _frame is { IsEnded: true };
 
+    /// <summary>Whether the next byte of the frame begins a block, or its end: where a writer that was flushed has stopped.</summary>
+    public bool IsBetweenBlocks => _frame is { IsBetweenBlocks: true };
+
     /// <summary>Takes bytes off the front of <paramref name="input"/> and produces at most one run of decoded bytes.</summary>
     /// <exception cref="VcsFormatException">The payload cannot be read, now or since an earlier call.</exception>
     public VcsReadStatus Read(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> produced)

@@ -1,5 +1,6 @@
-using Grid.Formats.Binary;
+using Grid.Formats;
 using Grid.Formats.Buffers;
+using Grid.Formats.Links;
 using Grid.Formats.Vcs;
 
 namespace Grid.Replication.Links;
@@ -21,8 +22,9 @@ internal sealed class CommandUnpacker(int itemBytesMax) : IDisposable
     public long RawBytes => _reader.BytesProduced;
 
     /// <summary>Unpacks what an item holds of the frame. Valid until the next call.</summary>
-    /// <exception cref="VcsFormatException">The frame is damaged, or of a kind that is not read here.</exception>
-    /// <exception cref="MalformedException">The item holds more than may be, or the frame's end.</exception>
+    /// <exception cref="PayloadException">
+    /// The frame is damaged, ends, or is of a kind that is not read here; the item ends within a block, or holds more than may be.
+    /// </exception>
     public ReadOnlySpan<byte> Unpack(ReadOnlySpan<byte> packed)
     {
         PooledBuffer unpacked = EmptyBuffer();
@@ -30,12 +32,14 @@ internal sealed class CommandUnpacker(int itemBytesMax) : IDisposable
         while ((status = _reader.Read(ref packed, out ReadOnlySpan<byte> produced)) == VcsReadStatus.Produced)
         {
             if (unpacked.Length + produced.Length > itemBytesMax)
-                throw new MalformedException($"An item of the command stream unpacks to more than {itemBytesMax} bytes.");
+                throw new LinkFormatException(PayloadFault.LimitExceeded, $"An item of the command stream unpacks to more than {itemBytesMax} bytes.", WireBytes);
             unpacked.Write(produced);
         }
 
         if (status == VcsReadStatus.FrameEnd)
-            throw new MalformedException("The frame of the command stream ended, which it never does.");
+            throw new LinkFormatException(PayloadFault.Corrupt, "The frame of the command stream ended, which it never does.", WireBytes);
+        if (!_reader.IsBetweenBlocks)
+            throw new LinkFormatException(PayloadFault.Truncated, "An item of the command stream ends within the frame's header or a block of it.", WireBytes);
         return unpacked.Span;
     }
 

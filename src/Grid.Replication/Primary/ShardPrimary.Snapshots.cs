@@ -82,7 +82,7 @@ public sealed partial class ShardPrimary
         _output.Report(PrimaryEvent.SnapshotSuspect, silo, reason);
     }
 
-    private void BeginSnapshot(List<PrimaryLink> cohort, Instant now)
+    private void BeginSnapshot(List<PrimaryLink> cohort, string[] leftForNext, Instant now)
     {
         DropSnapshot();
         (CodecReason reason, string why) = DecideCodec(cohort);
@@ -94,8 +94,10 @@ public sealed partial class ShardPrimary
         _snapshot = new OutgoingSnapshot(new SnapshotPlan(announcement, at.Epoch, sessions, scan, members, _options.Transport, _options.Checksums, reason));
         foreach (PrimaryLink link in cohort)
             BeginSync(link, _snapshot, now);
-        LastWindow = $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}";
-        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", members.Select(member => member.Silo)), LastWindow);
+        string next = leftForNext.Length == 0 ? "" : $"; {string.Join(", ", leftForNext)} next";
+        string[] silos = [.. members.Select(static member => member.Silo)];
+        LastWindow = new WindowDecision(reason, silos, CannotDecode(cohort), leftForNext, $"{why}; base {at}, {(_snapshot.IsOnDisk ? "on disk" : "diskless")}{next}");
+        _output.Report(PrimaryEvent.WindowClosed, string.Join(", ", silos), LastWindow.Text);
         if (!_snapshot.IsOnDisk)
         {
             foreach (PrimaryLink link in cohort)

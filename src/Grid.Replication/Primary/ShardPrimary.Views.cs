@@ -3,8 +3,8 @@ namespace Grid.Replication.Primary;
 /// <content>What is told to operators.</content>
 public sealed partial class ShardPrimary
 {
-    /// <summary>What the last sync window decided, and why; empty before the first.</summary>
-    public string LastWindow { get; private set; } = "";
+    /// <summary>What the last sync window decided, and why; null before the first.</summary>
+    public WindowDecision? LastWindow { get; private set; }
 
     /// <summary>Silos whose replicas cannot keep up with the writes, linked at present or not.</summary>
     public IReadOnlyCollection<string> Laggards => _laggards;

@@ -90,7 +90,7 @@ public sealed partial class ShardPrimary
 
         List<PrimaryLink> chosen = ChooseCohort(cohort);
         _windowClosesAtMs = chosen.Count < cohort.Count ? now.MonotonicMs : long.MaxValue;
-        BeginSnapshot(chosen, now);
+        BeginSnapshot(chosen, [.. cohort.Except(chosen).Select(static link => link.Silo)], now);
     }
 
     /// <summary>
@@ -115,13 +115,15 @@ public sealed partial class ShardPrimary
     {
         if (!_options.Compress)
             return (CodecReason.CompressionOff, "plaintext: compression is off");
-        PrimaryLink? incapable = cohort.Find(link => !DecodesLz4(link));
+        string[] incapable = CannotDecode(cohort);
         if (Plants(PlantedBug.DecidesCodecEarly) && _firstCapabilities.HasFlag(ReplicaCapabilities.Lz4))
-            incapable = null;
-        return incapable is null
+            incapable = [];
+        return incapable.Length == 0
             ? (CodecReason.EveryMemberDecodes, "lz4: every member decodes it")
-            : (CodecReason.MemberCannotDecode, $"plaintext: {incapable.Silo} does not decode lz4");
+            : (CodecReason.MemberCannotDecode, $"plaintext: {string.Join(", ", incapable)} {(incapable.Length == 1 ? "does" : "do")} not decode lz4");
     }
+
+    private static string[] CannotDecode(List<PrimaryLink> cohort) => [.. cohort.Where(static link => !DecodesLz4(link)).Select(static link => link.Silo)];
 
     private bool HasPlace()
     {

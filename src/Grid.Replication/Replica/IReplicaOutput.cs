@@ -58,8 +58,11 @@ public enum ReplicaEvent
     /// <summary>A load's payload was damaged.</summary>
     LoadCorrupt,
 
-    /// <summary>A load's payload is of a version, codec or kind that is not read here, or larger than allowed.</summary>
+    /// <summary>A load's payload, or an item of it, is of a version, codec or kind that is not read here.</summary>
     LoadIncompatible,
+
+    /// <summary>A load's payload holds more than is allowed.</summary>
+    LoadOverLimit,
 
     /// <summary>Nothing of the snapshot came for the replica's time-out.</summary>
     LoadStalled,
@@ -67,11 +70,23 @@ public enum ReplicaEvent
     /// <summary>The primary sent more mutations than are kept during a load.</summary>
     LoadOverrun,
 
-    /// <summary>The command stream's frame could not be unpacked; the replica attaches again.</summary>
+    /// <summary>Mutations, or the frame that they came in, are damaged, though their item is not; the replica attaches again.</summary>
     CommandsCorrupt,
 
-    /// <summary>The third damaged payload in a row: plaintext is asked for from now on.</summary>
+    /// <summary>The command stream's frame, or one of its items, is of a version, codec or kind that is not read here; the replica attaches again.</summary>
+    CommandsIncompatible,
+
+    /// <summary>An item of the command stream ends before its mutations do; the replica attaches again.</summary>
+    CommandsTruncated,
+
+    /// <summary>An item of the command stream holds more than is allowed; the replica attaches again.</summary>
+    CommandsOverLimit,
+
+    /// <summary>The third damaged payload in a row: plaintext is asked for until the fault ends.</summary>
     Faulted,
+
+    /// <summary>The fault has ended: what the settings allow is asked for again.</summary>
+    FaultEnded,
 
     /// <summary>The primary ended the link.</summary>
     LinkEnded,
@@ -87,4 +102,18 @@ public enum ReplicaEvent
 
     /// <summary>A part of the log that was never committed was cut away.</summary>
     TailCut,
+}
+
+/// <summary>Kinds of what happens at a replica.</summary>
+public static class ReplicaEvents
+{
+    /// <summary>True when a load ended because something was wrong with it, and not because another one begins or the replica goes.</summary>
+    public static bool IsFailedLoad(this ReplicaEvent what) => what
+        is ReplicaEvent.LoadDamaged
+        or ReplicaEvent.LoadTruncated
+        or ReplicaEvent.LoadCorrupt
+        or ReplicaEvent.LoadIncompatible
+        or ReplicaEvent.LoadOverLimit
+        or ReplicaEvent.LoadStalled
+        or ReplicaEvent.LoadOverrun;
 }

@@ -32,6 +32,9 @@ public sealed record ReplicaOptions
     /// <summary>Longest pause before an attach is tried again, in milliseconds.</summary>
     public int BackoffMaxMs { get; init; } = 2000;
 
+    /// <summary>How long nothing damaged may come before a replica that got three damaged payloads in a row asks for compressed ones again, in milliseconds.</summary>
+    public long FaultedMs { get; init; } = 600_000;
+
     /// <summary>Largest key that a snapshot may hold, in bytes.</summary>
     public int KeyBytesMax { get; init; } = 64 << 10;
 

@@ -34,9 +34,26 @@ public sealed partial class ShardReplica
         }
         catch (PayloadException payload)
         {
-            CountCorrupt(payload.Message);
-            Reattach(ReplicaEvent.CommandsCorrupt, payload.Message, now);
+            FailCommands(payload, now);
         }
+    }
+
+    /// <summary>The item came as it was sent; what is in it cannot be used.</summary>
+    private void FailCommands(PayloadException payload, Instant now)
+    {
+        if (payload.Fault != PayloadFault.Truncated)
+            CountDamaged(payload.Message, now);
+        Reattach(
+            payload.Fault switch
+            {
+                PayloadFault.Incompatible => ReplicaEvent.CommandsIncompatible,
+                PayloadFault.Corrupt => ReplicaEvent.CommandsCorrupt,
+                PayloadFault.Truncated => ReplicaEvent.CommandsTruncated,
+                PayloadFault.LimitExceeded => ReplicaEvent.CommandsOverLimit,
+                _ => throw new ArgumentOutOfRangeException(nameof(payload), payload.Fault, "A fault that nothing is known of."),
+            },
+            payload.Message,
+            now);
     }
 
     /// <summary>Stale and repeated items are dropped, a hole ends the link: all before anything is decoded.</summary>
@@ -74,13 +91,13 @@ public sealed partial class ShardReplica
                 TakeContinue(item, now);
                 break;
             case LinkItemKind.FullSync when Phase is ReplicaPhase.Attaching or ReplicaPhase.Loading:
-                SyncAnnouncement announcement = SyncAnnouncement.Read(item, body);
+                SyncAnnouncement announcement = ReadAnnouncement(item, body);
                 Agree(announcement.CommandTraits);
                 BeginLoad(announcement, now);
                 break;
             case LinkItemKind.FullSync when Phase == ReplicaPhase.Following && item.A == _loadedSnapshot:
                 // The snapshot stream was ahead: it is loaded already.
-                Agree(SyncAnnouncement.Read(item, body).CommandTraits);
+                Agree(ReadAnnouncement(item, body).CommandTraits);
                 Advance(item.Committed, now);
                 break;
             case LinkItemKind.Mutations when Phase is ReplicaPhase.Following or ReplicaPhase.Loading:
@@ -92,8 +109,22 @@ public sealed partial class ShardReplica
             case LinkItemKind.Heartbeat:
                 TakeHeartbeat(item, now);
                 break;
+            case var kind when !Enum.IsDefined(kind):
+                throw new LinkFormatException(PayloadFault.Incompatible, $"An item of kind {(int)kind}, which this version does not know. Upgrade the older side.");
             default:
                 throw new MalformedException($"{item.Kind} does not fit a replica that is {Phase}.");
+        }
+    }
+
+    private static SyncAnnouncement ReadAnnouncement(in LinkItem item, ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            return SyncAnnouncement.Read(item, body);
+        }
+        catch (MalformedException malformed)
+        {
+            throw new LinkFormatException(PayloadFault.Corrupt, malformed.Message);
         }
     }
 
@@ -169,13 +200,31 @@ public sealed partial class ShardReplica
     }
 
     /// <summary>Nothing goes into the log that could not be read again.</summary>
+    /// <exception cref="LinkFormatException">The mutations are not those that the item's head says, or cannot be read.</exception>
     private static void CheckWhole(in LogSlice slice)
     {
         ReadOnlySpan<byte> rest = slice.Bytes;
         for (int i = 0; i < slice.Count; i++)
-            rest = rest[Mutation.Read(rest).Length..];
+        {
+            if (rest.IsEmpty)
+                throw new LinkFormatException(PayloadFault.Truncated, $"An item of {slice.Count} mutations ends behind {i} of them.");
+            rest = rest[LengthOfFirst(rest)..];
+        }
+
         if (!rest.IsEmpty || slice.Count == 0)
-            throw new MalformedException($"{rest.Length} bytes are left behind {slice.Count} mutations.");
+            throw new LinkFormatException(PayloadFault.Corrupt, $"{rest.Length} bytes are left behind {slice.Count} mutations.");
+    }
+
+    private static int LengthOfFirst(ReadOnlySpan<byte> mutations)
+    {
+        try
+        {
+            return Mutation.Read(mutations).Length;
+        }
+        catch (MalformedException malformed)
+        {
+            throw new LinkFormatException(PayloadFault.Corrupt, malformed.Message);
+        }
     }
 
     /// <summary>Applies what is committed and tells the primary what is held.</summary>

@@ -56,6 +56,11 @@ public sealed partial class ShardReplica
             FailLoad(ReplicaEvent.LoadDamaged, damaged.Message, now);
             return null;
         }
+        catch (PayloadException strange)
+        {
+            FailLoad(KindOf(strange.Fault), strange.Message, now);
+            return null;
+        }
     }
 
     /// <summary>A piece was loaded, or could not be. The load may have been dropped meanwhile.</summary>
@@ -100,7 +105,7 @@ public sealed partial class ShardReplica
             {
                 case LinkItemKind.FullSync when item.Attach == _attach:
                     _heardAtMs = now.MonotonicMs;
-                    BeginLoad(SyncAnnouncement.Read(item, body), now);
+                    BeginLoad(ReadAnnouncement(item, body), now);
                     break;
                 case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when _load is not null && (_load.SnapshotId == item.A || Plants(PlantedBug.TakesForeignPieces)):
                     _heardAtMs = _pieceAtMs = now.MonotonicMs;
@@ -123,7 +128,9 @@ public sealed partial class ShardReplica
     {
         PayloadFault.Truncated => ReplicaEvent.LoadTruncated,
         PayloadFault.Corrupt => ReplicaEvent.LoadCorrupt,
-        _ => ReplicaEvent.LoadIncompatible,
+        PayloadFault.Incompatible => ReplicaEvent.LoadIncompatible,
+        PayloadFault.LimitExceeded => ReplicaEvent.LoadOverLimit,
+        _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, "A fault that nothing is known of."),
     };
 
     private void BeginLoad(SyncAnnouncement announcement, Instant now)
@@ -193,7 +200,7 @@ public sealed partial class ShardReplica
         if (loaded != Copy)
             PutInPlace(loaded, _loadingToken);
         BeginToFollow(now);
-        _corruptInRow = 0;
+        EndRow();
         _heardAtMs = now.MonotonicMs;
         _output.Report(ReplicaEvent.LoadEnded, string.Create(CultureInfo.InvariantCulture, $"{load.Entries:N0} entries, {load.WireBytes:N0} bytes on the wire, {load.RawBytes:N0} raw; {loaded.Log.EndOffset - loaded.Applied:N0} mutations kept meanwhile"));
         load.Dispose();
@@ -205,8 +212,8 @@ public sealed partial class ShardReplica
 
     private void FailLoad(ReplicaEvent kind, string reason, Instant now)
     {
-        if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadIncompatible)
-            CountCorrupt(reason);
+        if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadOverLimit)
+            CountDamaged(reason, now);
         if (_load is null)
             _output.Report(kind, $"{reason} (before anything was loaded)");
         else if (kind is ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadTruncated)

@@ -43,8 +43,6 @@ public enum ReplicaPhase
 /// </remarks>
 public sealed partial class ShardReplica : IDisposable
 {
-    private const int CorruptInRowMax = 3;
-
     private readonly BacklogAge _backlogAge = new();
     private ReplicaOptions _options;
     private readonly IEntropy _entropy;
@@ -61,7 +59,6 @@ public sealed partial class ShardReplica : IDisposable
     private long _toldAtMs;
     private long _attachAtMs;
     private int _failures;
-    private int _corruptInRow;
     private long _followsSinceMs;
     private LinkTraits _traits;
     private bool _agreesAnew;
@@ -98,8 +95,6 @@ public sealed partial class ShardReplica : IDisposable
     /// <summary>The reign that the newest attach brought the replica into; 0 before its first item.</summary>
     public long EpochFollowed => _epoch;
 
-    /// <summary>True after three damaged payloads in a row: plaintext is asked for, and the operator should look at the link.</summary>
-    public bool IsFaulted => _corruptInRow >= CorruptInRowMax;
 
     /// <summary>True when what the copy holds may be served: it is whole, and all that a loaded one holds is committed.</summary>
     public bool MayServe => Copy.State == CopyState.Complete && (Copy.CommittedSeen >= Copy.Applied || Plants(PlantedBug.ServesLoadedAtOnce));
@@ -131,12 +126,15 @@ public sealed partial class ShardReplica : IDisposable
     /// <summary>
     /// Changes settings. A link whose command stream would now be agreed on differently is attached anew and goes on by
     /// partial resync, in mid-sync once the load is done; a replica that waits for a snapshot says at once what it can do now.
+    /// A fault ends with a change of what is advertised: that is an operator's word to try anew.
     /// </summary>
     public void Reconfigure(ReplicaOptions options, Instant now)
     {
         if (!Owns())
             return;
         ReplicaCapabilities before = Capabilities;
+        if (options.Capabilities != _options.Capabilities)
+            EndFault("it is to take other payloads now");
         _options = options with { Planted = _options.Planted };
         if (Phase == ReplicaPhase.Attaching && Capabilities != before)
             SendAttach(now);
@@ -283,7 +281,8 @@ public sealed partial class ShardReplica : IDisposable
         if (now.MonotonicMs - _followsSinceMs >= _options.ReplicaTimeoutMs)
         {
             _failures = 0;
-            _corruptInRow = 0;
+            EndRow();
+            EndOldFault(now);
         }
 
         if (_agreesAnew && _traits != LinkTraits.None)
@@ -310,14 +309,6 @@ public sealed partial class ShardReplica : IDisposable
             return;
         _output.Report(ReplicaEvent.SettingsChanged, $"the command stream is to be {(would ? "packed" : "plain")}");
         SendAttach(now);
-    }
-
-    /// <summary>Counts a damaged payload.</summary>
-    private void CountCorrupt(string details)
-    {
-        _corruptInRow++;
-        if (_corruptInRow == CorruptInRowMax)
-            _output.Report(ReplicaEvent.Faulted, details);
     }
 
     /// <summary>Tells what is held: -1 while there is no whole copy that follows.</summary>

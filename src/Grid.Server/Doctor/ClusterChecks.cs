@@ -28,7 +28,7 @@ internal static class ClusterChecks
             findings.Warn("insync.below", $"{Shards(thin)} below the {wanted} copies in sync that are wanted.", "Wait if syncs are under way ('grid status --watch'); otherwise look at the replicas' silos: their logs, network and memory.");
         ShardStatus[] faulted = [.. status.Shards.Where(static shard => shard.Copies.Any(static copy => copy.Faulted))];
         if (faulted.Length > 0)
-            findings.Error("insync.faulted", $"{Shards(faulted)} with a replica that got three damaged snapshots in a row.", "Look at that silo's log, its memory and its network card.");
+            findings.Error("insync.faulted", $"{Shards(faulted)} with a replica that got three damaged payloads in a row and asks for plaintext since: {faulted[0].Copies.First(static copy => copy.Faulted).Fault}", "Look at that silo's log, its memory and its network card; it tries compressed payloads again when none was damaged for Grid:FaultedMs.");
         ShardStatus[] slow = [.. status.Shards.Where(static shard => shard.Laggards.Count > 0)];
         if (slow.Length > 0)
             findings.Warn("insync.laggards", $"{Shards(slow)} with a replica that cannot keep up with the writes.", "Raise Grid:SyncPinBytesMax, or give that silo more of the network and the processor.");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Grid.Client.Contracts.Operator;
+using Grid.Server.Clusters;
 using Grid.Server.Terminals;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -12,6 +13,8 @@ namespace Grid.Server.Status;
 internal sealed class StatusView(bool all)
 {
     private const int ShardsShownMax = 64;
+    private const int DecisionsShownMax = 4;
+    private const int ShardsNamedMax = 8;
 
     private Dictionary<(int Shard, string Silo), Progress> _before = [];
     private Dictionary<(int Shard, string Silo), Progress> _now = [];
@@ -35,6 +38,8 @@ internal sealed class StatusView(bool all)
         if (shown.Length > 0)
             parts.Add(Shards(shown, status.Replicas, names));
         parts.Add(new Markup(Markup.Escape(Summary(status))));
+        if (LastWindows(status, names) is { Length: > 0 } decided)
+            parts.Add(new Markup(Markup.Escape($"Last full syncs: {decided}.")));
         if (status.Rebalance is { } rebalance)
             parts.Add(new Markup(Markup.Escape(Rebalance(rebalance))));
         parts.AddRange(status.Warnings.Select(warning => new Markup($"[yellow]! {Markup.Escape(warning)}[/]")));
@@ -123,9 +128,9 @@ internal sealed class StatusView(bool all)
 
     private string Replica(CopyStatus copy, ShardStatus shard, Dictionary<string, string> names)
     {
-        string text = Markup.Escape(names.GetValueOrDefault(copy.Silo, copy.Silo));
+        string text = Markup.Escape(names.GetValueOrDefault(copy.Silo, copy.Silo)) + (copy.Faulted ? " [red]faulted[/]" : "");
         if (copy.LoadedRawBytes > 0 || copy.State == "Loading")
-            return $"{text} [yellow]syncing {Amounts.Count(copy.LoadedEntries)} entries, {Amounts.Bytes(copy.LoadedRawBytes)} ({Amounts.Bytes(copy.LoadedWireBytes)} on the wire){RateOf(copy)}; {Markup.Escape(shard.LastWindow)}[/]";
+            return $"{text} [yellow]syncing {Amounts.Count(copy.LoadedEntries)} entries, {Amounts.Bytes(copy.LoadedRawBytes)} ({Amounts.Bytes(copy.LoadedWireBytes)} on the wire){RateOf(copy)}; {Markup.Escape(SiloNames.InText(shard.LastWindow, silo => names.GetValueOrDefault(silo, silo)))}[/]";
         bool online = shard.InSync.Contains(copy.Silo);
         text += online ? " [green]online[/]" : $" [yellow]{Markup.Escape(copy.Phase.ToLowerInvariant())}[/]";
         text += string.Create(CultureInfo.InvariantCulture, $", lag {Math.Max(0, shard.LogEnd - copy.LogEnd)}");
@@ -134,7 +139,7 @@ internal sealed class StatusView(bool all)
             text += " [yellow]waits for a snapshot[/]";
         if (link is { Phase: "Online" })
             text += $", {link.Codec}{(link.BackingOff ? " (paused: incompressible)" : "")}";
-        return copy.Faulted ? text + " [red]faulted[/]" : text;
+        return text;
     }
 
     private string RateOf(CopyStatus copy)
@@ -150,6 +155,33 @@ internal sealed class StatusView(bool all)
         long entries = status.Shards.Sum(shard => shard.Copies.Where(copy => copy.IsPrimary).Sum(copy => copy.Entries));
         string online = well == status.Shards.Count ? "all online" : string.Create(CultureInfo.InvariantCulture, $"{well} online");
         return string.Create(CultureInfo.InvariantCulture, $"{status.Shards.Count} shards, {online} ({status.Replicas + 1} copies wanted); {entries:N0} entries.");
+    }
+
+    /// <summary>What the shards' last sync windows decided: what most of them did, and by number who did otherwise.</summary>
+    private static string LastWindows(ClusterStatus status, Dictionary<string, string> names)
+    {
+        IGrouping<string, ShardStatus>[] decisions = [.. status.Shards
+            .Where(static shard => shard.Window is not null)
+            .GroupBy(shard => Decision(shard.Window!, names), StringComparer.Ordinal)
+            .OrderByDescending(static group => group.Count())
+            .ThenBy(static group => group.First().Shard)];
+        IEnumerable<string> told = decisions.Take(DecisionsShownMax).Select((group, i) => i == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{group.Key} ({group.Count()} {(group.Count() == 1 ? "shard" : "shards")})")
+            : $"{group.Key} ({(group.Count() == 1 ? "shard" : "shards")} {string.Join(", ", group.Take(ShardsNamedMax).Select(static shard => shard.Shard))}{(group.Count() > ShardsNamedMax ? " ..." : "")})");
+        return string.Join("; ", told) + (decisions.Length > DecisionsShownMax ? "; others, see --json" : "");
+    }
+
+    private static string Decision(SyncWindowStatus window, Dictionary<string, string> names)
+    {
+        string why = window.Reason switch
+        {
+            "compression_off" => "plaintext, compression is off",
+            "member_cannot_decode" => $"plaintext, {Names(window.CannotDecode)} cannot decode lz4",
+            _ => "lz4, every member decodes it",
+        };
+        return window.LeftForNext.Count == 0 ? why : $"{why}, {Names(window.LeftForNext)} left for the next";
+
+        string Names(IEnumerable<string> silos) => string.Join(" and ", silos.Select(silo => names.GetValueOrDefault(silo, silo)));
     }
 
     private readonly record struct Progress(long Timestamp, long RawBytes, long WireBytes);

@@ -48,7 +48,7 @@ internal static class StatusReport
             warnings.Add($"{without - NamedMax} more shards have no primary.");
         foreach (SiloAnswer silent in answers.Where(answer => answer.Copies is null))
             warnings.Add($"Silo {silent.Silo} does not answer: its copies are not shown.");
-        Name(warnings, shards.Where(shard => shard.Copies.Any(copy => copy.Faulted)), "a replica that got three damaged snapshots in a row; look at that silo's log");
+        Name(warnings, shards.Where(shard => shard.Copies.Any(copy => copy.Faulted)), "a replica that got three damaged payloads in a row and asks for plaintext since; look at that silo's log, its memory and its network");
         Name(warnings, shards.Where(shard => shard.Laggards.Count > 0), "a replica that cannot keep up with the writes: it overran the largest budget of Grid:SyncPinBytesMax; give it more, or its silo more of the network and processor");
         int wanted = options.Replicas + 1;
         ShardStatus[] thin = [.. shards.Where(shard => shard.Primary is not null && shard.InSync.Count < wanted)];
@@ -82,6 +82,7 @@ internal static class StatusReport
             InSync = view.InSync,
             Links = view.Links,
             LastWindow = view.LastWindow,
+            Window = view.Window,
             Laggards = view.Laggards,
             Wanted = view.Wanted,
             Pinned = view.Pinned,

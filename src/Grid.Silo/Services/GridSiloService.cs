@@ -228,10 +228,20 @@ internal sealed class GridSiloService(
         primary.Committed,
         [.. primary.Record.InSync.Select(copy => copy.Silo)],
         [.. primary.ViewLinks().Select(StatusOf)],
-        primary.LastWindow,
+        primary.LastWindow?.Text ?? "",
         [.. primary.Laggards],
         primary.Wanted,
-        isPinned);
+        isPinned,
+        StatusOf(primary.LastWindow));
+
+    private static SyncWindowStatus? StatusOf(WindowDecision? decided) => decided is null ? null : new()
+    {
+        Codec = decided.Reason == CodecReason.EveryMemberDecodes ? "lz4" : "none",
+        Reason = ReplicationInstruments.NameOf(decided.Reason),
+        Members = decided.Members,
+        CannotDecode = decided.CannotDecode,
+        LeftForNext = decided.LeftForNext,
+    };
 
     private static LinkStatus StatusOf(LinkView link) => new()
     {
@@ -270,6 +280,7 @@ internal sealed class GridSiloService(
             LoadedWireBytes = replica?.Load?.WireBytes ?? 0,
             LoadedRawBytes = replica?.Load?.RawBytes ?? 0,
             Faulted = replica?.IsFaulted ?? false,
+            Fault = replica?.Fault ?? "",
         };
     }
 }

@@ -174,4 +174,5 @@ internal sealed record PrimaryView(
     [property: Id(6)] string LastWindow,
     [property: Id(7)] IReadOnlyList<string> Laggards,
     [property: Id(8)] IReadOnlyList<string>? Wanted,
-    [property: Id(9)] bool Pinned);
+    [property: Id(9)] bool Pinned,
+    [property: Id(10)] SyncWindowStatus? Window);

@@ -67,7 +67,7 @@ internal sealed class CopyInstruments : ILifecycleParticipant<ISiloLifecycle>
             new(look.Committed, Of(look), Role(look), Tag(GridAttributes.Position, "committed")),
         ]);
         Values("grid.copy.epoch", "{epoch}", "The reign of the primary here, or the highest that the replica has seen.", look => One(look.Epoch, Of(look), Role(look)));
-        Values("grid.copy.faulted", "1", "1 after three damaged payloads in a row, otherwise 0.", look => One(look.Faulted ? 1 : 0, Of(look)));
+        Values("grid.copy.faulted", "1", "1 from the third damaged payload in a row until the fault ends, otherwise 0.", look => One(look.Faulted ? 1 : 0, Of(look)));
         Counts("grid.backlog.usage", "By", "Recent mutations that the copy keeps for partial resyncs.", look => One(look.BacklogBytes, Of(look), Role(look)));
         _meter.CreateObservableUpDownCounter("grid.backlog.limit", () => _settings.Current.BacklogBytesMax, "By", "What a copy's backlog may hold when nothing pins more.");
         _meter.CreateObservableGauge("grid.replication.lag.time", LagTimes, "s", "How old the state may be that the replica shows.");

@@ -38,7 +38,7 @@ internal sealed class ReplicaSync(int shard, string silo, SyncInstruments instru
             case ReplicaEvent.LoadDropped:
                 End("full", "dropped");
                 break;
-            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled or ReplicaEvent.LoadOverrun:
+            case { } failed when failed.IsFailedLoad():
                 End("full", "failed");
                 break;
         }

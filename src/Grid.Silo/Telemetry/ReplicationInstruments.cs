@@ -41,7 +41,7 @@ internal sealed class ReplicationInstruments
         _laggards = meter.CreateCounter<long>("grid.replication.laggards", "{replica}", "Replicas that overran the largest budget: they cannot keep up.");
         _givenUp = meter.CreateCounter<long>("grid.replication.rounds.given_up", "{snapshot}", "Snapshots given up because they kept too much memory.");
         _joined = meter.CreateCounter<long>("grid.replication.rounds.joined", "{replica}", "Replicas that joined a snapshot on disk that was there already.");
-        _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row.");
+        _faulted = meter.CreateCounter<long>("grid.replication.faulted", "{replica}", "Replicas that got three damaged payloads in a row and asked for plaintext.");
         _linksEnded = meter.CreateCounter<long>("grid.replication.links.ended", "{link}", "Links that a primary ended, by type of reason.");
         _inSyncChanges = meter.CreateCounter<long>("grid.replication.in_sync_changes", "{change}", "Changes of in-sync sets.");
         _reigns = meter.CreateCounter<long>("grid.replication.reigns", "{reign}", "Reigns begun over a shard.");
@@ -56,7 +56,7 @@ internal sealed class ReplicationInstruments
                 _syncs.Add(0, Tag(GridAttributes.SyncKind, kind), Tag(GridAttributes.SyncOutcome, outcome));
         }
 
-        foreach (string error in new[] { "gap", "checksum", "corrupt", "truncated", "incompatible", "stalled" })
+        foreach (string error in new[] { "gap", "checksum", "corrupt", "truncated", "incompatible", "over_limit", "stalled" })
             _errors.Add(0, Tag(GridAttributes.ErrorType, error));
         foreach (LinkEndReason reason in Enum.GetValues<LinkEndReason>())
             _linksEnded.Add(0, Tag(GridAttributes.ErrorType, NameOf(reason)));
@@ -81,11 +81,11 @@ internal sealed class ReplicationInstruments
             case ReplicaEvent.LoadDropped:
                 Sync("full", "dropped");
                 break;
-            case ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled or ReplicaEvent.LoadOverrun:
+            case { } failed when failed.IsFailedLoad():
                 Sync("full", "failed");
                 _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
-            case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt:
+            case ReplicaEvent.Gap or ReplicaEvent.CommandDamaged or ReplicaEvent.CommandsCorrupt or ReplicaEvent.CommandsIncompatible or ReplicaEvent.CommandsTruncated or ReplicaEvent.CommandsOverLimit:
                 _errors.Add(1, Tag(GridAttributes.ErrorType, ErrorOf(what)));
                 break;
             case ReplicaEvent.Faulted:
@@ -165,8 +165,9 @@ internal sealed class ReplicationInstruments
         ReplicaEvent.Gap => "gap",
         ReplicaEvent.CommandDamaged or ReplicaEvent.LoadDamaged => "checksum",
         ReplicaEvent.CommandsCorrupt or ReplicaEvent.LoadCorrupt => "corrupt",
-        ReplicaEvent.LoadTruncated => "truncated",
-        ReplicaEvent.LoadIncompatible => "incompatible",
+        ReplicaEvent.CommandsTruncated or ReplicaEvent.LoadTruncated => "truncated",
+        ReplicaEvent.CommandsIncompatible or ReplicaEvent.LoadIncompatible => "incompatible",
+        ReplicaEvent.CommandsOverLimit or ReplicaEvent.LoadOverLimit => "over_limit",
         ReplicaEvent.LoadStalled => "stalled",
         ReplicaEvent.LoadOverrun => "overrun",
         _ => throw new ArgumentOutOfRangeException(nameof(what), what, "No error."),

@@ -22,7 +22,7 @@ internal sealed class SyncInstruments
         _sent = meter.CreateCounter<long>("grid.sync.snapshots", "{snapshot}", "Snapshots taken to their end.");
         _entries = meter.CreateCounter<long>("grid.sync.entries", "{entry}", "Entries of those snapshots.");
         _rawBytes = meter.CreateCounter<long>("grid.sync.raw.io", "By", "Bytes of those snapshots before compression.");
-        _wireBytes = meter.CreateCounter<long>("grid.sync.wire.io", "By", "Bytes of snapshots given to streams, once for each member, of those cut short too.");
+        _wireBytes = meter.CreateCounter<long>("grid.sync.wire.io", "By", "Bytes of snapshots' items given to streams, once for each member, of those cut short too.");
         _snapshots = meter.CreateHistogram(
             "grid.sync.snapshot.duration", "s", "From a snapshot's beginning at the primary to its end, by codec and outcome.", tags: null, GridBuckets.Changes);
         _syncs = meter.CreateHistogram(
@@ -31,7 +31,7 @@ internal sealed class SyncInstruments
         meter.CreateObservableUpDownCounter("grid.sync.waiting", () => places.Waiting, "{snapshot}", "Full syncs that wait for a place on this silo.");
     }
 
-    /// <summary>A piece of a snapshot went to a member's stream.</summary>
+    /// <summary>An item of a snapshot went to a member's stream: all of its bytes, head included, since all of them travel.</summary>
     public void OnItem(int bytes) => _wireBytes.Add(bytes);
 
     /// <summary>A snapshot was taken to its end.</summary>

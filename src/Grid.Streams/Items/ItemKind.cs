@@ -69,6 +69,8 @@ internal sealed class PooledItems : ItemKind<PooledBuffer>
         copy.Write(fault.Kind == GridStreamFaultKind.Cut ? bytes[..(int)Math.Clamp(fault.At, 0, bytes.Length)] : bytes);
         if (fault.Kind == GridStreamFaultKind.FlipBit && bytes.Length > 0)
             copy.WritableSpan[(int)(fault.At / 8 % bytes.Length)] ^= (byte)(1 << (int)(fault.At % 8));
+        if (fault.Kind == GridStreamFaultKind.Rewrite)
+            fault.Change!(copy);
         return copy;
     }
 }

@@ -24,7 +24,7 @@ internal static class FaultInjection
                     sent.Add(item);
                     sent.Add(kind.Retain(item));
                     break;
-                case GridStreamFaultKind.FlipBit or GridStreamFaultKind.Cut:
+                case GridStreamFaultKind.FlipBit or GridStreamFaultKind.Cut or GridStreamFaultKind.Rewrite:
                     sent.Add(kind.Damage(item, fault));
                     kind.Release(item);
                     break;

@@ -34,6 +34,14 @@ public sealed class CorruptionTests
         await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, GridStreamFaultKind.Cut, error: "checksum", full: 1, partial: 0);
         await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, GridStreamFaultKind.Duplicate, error: null, full: 1, partial: 0);
         await ExpectAsync(cluster, faults, GridConstants.SnapshotStreams, LinkItemKind.SnapshotEnd, GridStreamFaultKind.Drop, error: "stalled", full: 1, partial: 0);
+
+        await ExpectSpoiltAsync(cluster, faults, "a flipped bit of a frame", GridConstants.CommandStreams, LinkItemKind.PackedMutations, Flip, error: "corrupt", full: 0, partial: 1);
+
+        // A frame begins with its link: the replica attaches anew before it comes.
+        await ExpectSpoiltAsync(cluster, faults, "a frame of another version", GridConstants.CommandStreams, LinkItemKind.PackedMutations, ChangeVersion, error: "incompatible", full: 0, partial: 2);
+        await ExpectSpoiltAsync(cluster, faults, "half of a frame's item", GridConstants.CommandStreams, LinkItemKind.PackedMutations, static body => body.Length / 2, error: "truncated", full: 0, partial: 1);
+        await ExpectSpoiltAsync(cluster, faults, "a flipped bit of a snapshot", GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, Flip, error: "corrupt", full: 1, partial: 0);
+        await ExpectSpoiltAsync(cluster, faults, "a snapshot of another version", GridConstants.SnapshotStreams, LinkItemKind.SnapshotChunk, ChangeVersion, error: "incompatible", full: 1, partial: 0);
     }
 
     /// <summary>On two channels each has its own faults; on one, the pieces of snapshots meet those of the commands.</summary>
@@ -101,14 +109,43 @@ public sealed class CorruptionTests
     private static bool EachKindHappened(StreamFaults faults, bool dualChannel) => StreamFaults.Kinds.All(kind =>
         faults.Injected(GridConstants.CommandStreams, kind) >= 3 && (!dualChannel || faults.Injected(GridConstants.SnapshotStreams, kind) >= 2));
 
-    /// <summary>One fault on one item to shard 0's replica, what it is counted as, and that the copies end equal.</summary>
-    private static async Task ExpectAsync(GridCluster cluster, StreamFaults faults, string streams, LinkItemKind item, GridStreamFaultKind fault, string? error, int full, int partial)
+    private static int Flip(Span<byte> body)
     {
-        string what = $"{fault} of {item}";
+        body[body.Length / 2] ^= 0x20;
+        return body.Length;
+    }
+
+    private static int ChangeVersion(Span<byte> body)
+    {
+        body[3]++;
+        return body.Length;
+    }
+
+    /// <summary>One fault on one item to shard 0's replica, what it is counted as, and that the copies end equal.</summary>
+    private static Task ExpectAsync(GridCluster cluster, StreamFaults faults, string streams, LinkItemKind item, GridStreamFaultKind fault, string? error, int full, int partial) =>
+        ExpectAsync(cluster, $"{fault} of {item}", streams, item, replica => Task.FromResult(faults.Trap(streams, item, fault, key: $"0/{replica.SiloAddress.ToParsableString()}")), error, full, partial);
+
+    /// <summary>The same for an item that is changed under a checksum that is right.</summary>
+    private static Task ExpectSpoiltAsync(GridCluster cluster, StreamFaults faults, string what, string streams, LinkItemKind kind, StreamFaults.ChangesBody change, string error, int full, int partial)
+    {
+        bool isEnvelope = change == ChangeVersion;
+        return ExpectAsync(cluster, what, streams, kind, Spring, error, full, partial);
+
+        async Task<Task> Spring(InProcessSiloHandle replica)
+        {
+            Task over = faults.Spoil(streams, (in LinkItem item, ReadOnlySpan<byte> body) => item.Kind == kind && (!isEnvelope || body.StartsWith("VCS"u8)), change, times: 1).Over.Task;
+            if (isEnvelope && streams == GridConstants.CommandStreams)
+                await cluster.DeactivateReplicaAsync(0, replica);
+            return over;
+        }
+    }
+
+    private static async Task ExpectAsync(GridCluster cluster, string what, string streams, LinkItemKind item, Func<InProcessSiloHandle, Task<Task>> spring, string? error, int full, int partial)
+    {
         InProcessSiloHandle replica = Assert.Single(cluster.ReplicasOf(0));
         SortedDictionary<string, long> before = cluster.Counters.ErrorsByType;
         long failedBefore = cluster.Counters.Syncs("full", "failed"), fullBefore = cluster.Counters.Syncs("full", "completed"), partialBefore = cluster.Counters.Syncs("partial", "completed");
-        Task sprung = faults.Trap(streams, item, fault, key: $"0/{replica.SiloAddress.ToParsableString()}");
+        Task sprung = await spring(replica);
         if (streams == GridConstants.SnapshotStreams)
             await cluster.DropReplicaAsync(0, replica);
         RawClient client = new(cluster.Client, Shards);

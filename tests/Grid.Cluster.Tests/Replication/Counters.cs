@@ -12,6 +12,7 @@ internal sealed class Counters : IMeterFactory
 {
     private readonly ConcurrentDictionary<string, long> _values = new();
     private readonly MeterListener _listener = new();
+    private ConcurrentDictionary<string, long> _observed = new();
 
     public Counters()
     {
@@ -22,8 +23,11 @@ internal sealed class Counters : IMeterFactory
         };
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
         {
+            if (instrument.IsObservable)
+                _observed.AddOrUpdate(Key(instrument.Name, tags), value, (_, other) => Math.Max(value, other));
+
             // Series begin at 0 before anything has happened.
-            if (value != 0)
+            else if (value != 0)
                 _values.AddOrUpdate(Key(instrument.Name, tags), value, (_, before) => before + value);
         });
         _listener.Start();
@@ -42,6 +46,14 @@ internal sealed class Counters : IMeterFactory
 
     /// <summary>Snapshots begun for cohorts.</summary>
     public long Rounds => _values.Where(pair => pair.Key.StartsWith("grid.replication.rounds ", StringComparison.Ordinal)).Sum(pair => pair.Value);
+
+    /// <summary>What a gauge shows now with these values of its tags, in their order: the highest of all silos; null when none shows it.</summary>
+    public long? Gauge(string name, params string[] tags)
+    {
+        _observed = new();
+        _listener.RecordObservableInstruments();
+        return _observed.TryGetValue(string.Join(' ', [name, .. tags]), out long value) ? value : null;
+    }
 
     /// <summary>A counter's value with these values of its tags, in their order.</summary>
     public long this[string name, params string[] tags] => _values.GetValueOrDefault(string.Join(' ', [name, .. tags]));

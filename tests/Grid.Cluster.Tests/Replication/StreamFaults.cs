@@ -13,6 +13,7 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
     private readonly Random _random = new(seed);
     private readonly Dictionary<(string Streams, GridStreamFaultKind Kind), long> _injected = [];
     private readonly List<SetTrap> _traps = [];
+    private readonly List<Spoiling> _spoilings = [];
     private readonly Dictionary<string, double> _rates = [];
 
     public static IReadOnlyList<GridStreamFaultKind> Kinds { get; } =
@@ -46,12 +47,28 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
         return trap.Sprung.Task;
     }
 
+    /// <summary>
+    /// Changes the bodies of the items that are described, and puts their checksums right: what is in the body has to notice.
+    /// </summary>
+    /// <param name="streams">Which kind of stream.</param>
+    /// <param name="which">Which items, by head and body.</param>
+    /// <param name="change">Changes the body in place, or gives the length that is left of it.</param>
+    /// <param name="times">How many of them.</param>
+    public Spoiling Spoil(string streams, DescribesItem which, ChangesBody change, int times = int.MaxValue)
+    {
+        Spoiling spoiling = new(streams, which, change) { Left = times };
+        lock (_gate)
+            _spoilings.Add(spoiling);
+        return spoiling;
+    }
+
     /// <summary>No more traps, no more harm.</summary>
     public void Stop()
     {
         lock (_gate)
         {
             _traps.Clear();
+            _spoilings.Clear();
             _rates.Clear();
         }
     }
@@ -67,6 +84,12 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
         lock (_gate)
         {
             string streams = streamId.GetNamespace() ?? "";
+            foreach (Spoiling spoiling in _spoilings)
+            {
+                if (spoiling.Wants(streams, bytes))
+                    return spoiling.Fault();
+            }
+
             GridStreamFaultKind kind = Decide(streams, streamId, bytes);
             if (kind == GridStreamFaultKind.None)
                 return default;
@@ -93,6 +116,46 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
         }
 
         return _random.NextDouble() < _rates.GetValueOrDefault(streams) ? Kinds[_random.Next(Kinds.Count)] : GridStreamFaultKind.None;
+    }
+
+    /// <summary>Says whether an item is meant.</summary>
+    internal delegate bool DescribesItem(in LinkItem item, ReadOnlySpan<byte> body);
+
+    /// <summary>Changes a body in place; gives the length that is left of it.</summary>
+    internal delegate int ChangesBody(Span<byte> body);
+
+    /// <summary>Harm that is done to bodies under checksums that are right.</summary>
+    internal sealed class Spoiling(string streams, DescribesItem which, ChangesBody change)
+    {
+        private int _count;
+
+        public required int Left { get; set; }
+
+        /// <summary>Ends when all was done.</summary>
+        public TaskCompletionSource Over { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>How often it was done.</summary>
+        public int Count => Volatile.Read(ref _count);
+
+        public bool Wants(string on, ReadOnlySpan<byte> bytes)
+        {
+            if (Left == 0 || on != streams)
+                return false;
+            LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
+            return which(item, body);
+        }
+
+        public GridStreamFault Fault()
+        {
+            if (--Left == 0)
+                Over.TrySetResult();
+            Interlocked.Increment(ref _count);
+            return new GridStreamFault(GridStreamFaultKind.Rewrite, Change: item =>
+            {
+                item.Truncate(LinkItem.HeadLength + change(item.WritableSpan[LinkItem.HeadLength..]));
+                LinkItem.Seal(item);
+            });
+        }
     }
 
     private sealed record SetTrap(string Streams, LinkItemKind Item, GridStreamFaultKind Fault, string Key)

@@ -51,7 +51,7 @@ public sealed partial class DoctorTests
         ("descriptors.limit", Severity.Warning, all => Silos(all, Silo("a") with { DescriptorsMax = 1024 }, Silo("b"))),
         ("shards.unserved", Severity.Error, all => ClusterChecks.Check(Status(Shard(0) with { Primary = null, Problem = "lost" }), all)),
         ("insync.below", Severity.Warning, all => ClusterChecks.Check(Status(Shard(0) with { InSync = ["a", "b"] }), all)),
-        ("insync.faulted", Severity.Error, all => ClusterChecks.Check(Status(Shard(0) with { Copies = [new CopyStatus { Shard = 0, Silo = "b", CopyId = "", State = "", Phase = "", Faulted = true }] }), all)),
+        ("insync.faulted", Severity.Error, all => ClusterChecks.Check(Status(Shard(0) with { Copies = [new CopyStatus { Shard = 0, Silo = "b", CopyId = "", State = "", Phase = "", Faulted = true, Fault = "a block's checksum differs." }] }), all)),
         ("insync.laggards", Severity.Warning, all => ClusterChecks.Check(Status(Shard(0) with { Laggards = ["b"] }), all)),
         ("replicas.silos", Severity.Error, all => ClusterChecks.Check(Status(Shard(0) with { InSync = ["a", "b"] }) with { Silos = [Member("a", "x"), Member("b", "y")] }, all)),
         ("replicas.silos", Severity.Note, all => ClusterChecks.Check(Status(Shard(0)) with { Silos = [Member("a", "x"), Member("b", "y"), Member("c", "z")] }, all)),

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using Grid.Formats;
 using Grid.Formats.Binary;
 using Grid.Formats.Buffers;
 using Grid.Formats.Links;
@@ -45,6 +46,17 @@ public sealed class CodecTests
 
         for (int length = 0; length < item.Length; length++)
             Assert.Throws<MalformedException>(() => LinkItem.Read(item.AsSpan(0, length), out _));
+    }
+
+    [Fact]
+    public void A_link_item_of_another_version_is_incompatible_and_not_malformed()
+    {
+        PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength);
+        item.Write(Item().AsSpan(0, LinkItem.HeadLength));
+        item.WritableSpan[0]++;
+        LinkItem.Seal(item);
+        Assert.Equal(PayloadFault.Incompatible, Assert.Throws<LinkFormatException>(() => LinkItem.Read(item.Span, out _)).Fault);
+        item.Release();
     }
 
     [Fact]

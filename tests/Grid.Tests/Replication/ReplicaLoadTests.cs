@@ -1,3 +1,4 @@
+using Grid.Formats.Links;
 using Grid.Formats.Mutations;
 using Grid.Formats.Snapshots;
 using Grid.Replication.Copies;
@@ -150,23 +151,95 @@ public sealed class ReplicaLoadTests
     }
 
     [Fact]
-    public void Three_corrupt_payloads_in_a_row_ask_for_plaintext_and_a_good_one_ends_that()
+    public void Three_corrupt_payloads_in_a_row_ask_for_plaintext_and_a_good_plain_one_does_not_end_that()
     {
-        for (int i = 0; i < 3; i++)
-        {
-            Assert.True(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
-            byte[] payload = ReplicaRig.Payload(40, SnapshotCodec.Lz4);
-            payload[60] ^= 1;
-            _rig.Announce(5, 40, compressed: true);
-            _rig.Piece(5, payload);
-            Assert.Equal(ReplicaPhase.Detached, _rig.Core.Phase);
-            AttachAgain();
-        }
-
+        DamageThreePayloads(_rig);
         Assert.True(_rig.Core.IsFaulted);
+        Assert.Contains("checksum differs", _rig.Core.Fault, StringComparison.Ordinal);
         Assert.False(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
         _rig.Load(6, 3);
+        FollowFor(_rig, ms: 500_000);
+        Assert.True(_rig.Core.IsFaulted);
+        _rig.Core.OnNewEpoch(2, _rig.Now);
+        Assert.False(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+        Assert.Single(_rig.Events, e => e.What == ReplicaEvent.Faulted);
+    }
+
+    [Fact]
+    public void Two_corrupt_payloads_before_a_good_one_are_no_row_of_three()
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            DamagePayloads(_rig, 2);
+            _rig.Load(6 + i, 3);
+            _rig.Core.OnNewEpoch(2 + i, _rig.Now);
+            _rig.Epoch = 2 + i;
+            _rig.Accept();
+        }
+
         Assert.False(_rig.Core.IsFaulted);
+    }
+
+    [Fact]
+    public void A_fault_ends_once_nothing_damaged_has_come_for_its_time_and_the_link_is_agreed_on_anew()
+    {
+        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = 60_000 }).Attach();
+        DamageThreePayloads(rig);
+        int attaches = rig.Attaches.Count;
+        rig.Announce(6, 3, traits: LinkTraits.OffersPacking);
+        rig.Piece(6, ReplicaRig.Payload(3));
+        rig.End(6, 2);
+        FollowFor(rig, ms: 50_000);
+        Assert.True(rig.Core.IsFaulted);
+        Assert.Equal(attaches, rig.Attaches.Count);
+        FollowFor(rig, ms: 15_000);
+        Assert.False(rig.Core.IsFaulted);
+        Assert.Empty(rig.Core.Fault);
+        Assert.True(rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+        Assert.Equal((attaches + 1, 3), (rig.Attaches.Count, rig.LastAttach.LogEnd));
+        Assert.Equal([ReplicaEvent.Faulted, ReplicaEvent.FaultEnded], rig.Events.Select(e => e.What).Where(what => what is ReplicaEvent.Faulted or ReplicaEvent.FaultEnded));
+    }
+
+    /// <summary>While nothing comes at all, nothing shows that the link is good.</summary>
+    [Fact]
+    public void A_fault_does_not_end_while_the_replica_follows_nobody()
+    {
+        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = 60_000 }).Attach();
+        DamageThreePayloads(rig);
+        rig.Wait(200_000);
+        Assert.True(rig.Core.IsFaulted);
+        Assert.False(rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+    }
+
+    [Fact]
+    public void Damage_during_a_fault_makes_it_last_longer()
+    {
+        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = 60_000 }).Attach();
+        DamageThreePayloads(rig);
+        rig.Load(6, 3);
+        FollowFor(rig, ms: 50_000);
+        rig.Core.OnNewEpoch(2, rig.Now);
+        rig.Epoch = 2;
+        rig.Accept();
+        DamagePayloads(rig, 1);
+        rig.Load(7, 4);
+        FollowFor(rig, ms: 50_000);
+        Assert.True(rig.Core.IsFaulted);
+        FollowFor(rig, ms: 15_000);
+        Assert.False(rig.Core.IsFaulted);
+    }
+
+    [Fact]
+    public void A_change_of_what_is_advertised_ends_a_fault_and_other_settings_do_not()
+    {
+        ReplicaOptions options = new();
+        DamageThreePayloads(_rig);
+        _rig.Core.Reconfigure(options with { KeptBytesMax = 5000 }, _rig.Now);
+        Assert.True(_rig.Core.IsFaulted);
+        _rig.Core.Reconfigure(options with { Capabilities = ReplicaCapabilities.DualChannel }, _rig.Now);
+        Assert.False(_rig.Core.IsFaulted);
+        _rig.Core.Reconfigure(options, _rig.Now);
+        Assert.True(_rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
     }
 
     [Fact]
@@ -251,11 +324,39 @@ public sealed class ReplicaLoadTests
         Assert.Equal(ReplicaPhase.Loading, _rig.Core.Phase);
     }
 
-    private void AttachAgain()
+    private void AttachAgain() => AttachAgain(_rig);
+
+    private static void AttachAgain(ReplicaRig rig)
     {
-        int before = _rig.Attaches.Count;
-        while (_rig.Attaches.Count == before)
-            _rig.Wait(50);
-        _rig.Accept();
+        int before = rig.Attaches.Count;
+        while (rig.Attaches.Count == before)
+            rig.Wait(50);
+        rig.Accept();
+    }
+
+    private static void DamageThreePayloads(ReplicaRig rig)
+    {
+        DamagePayloads(rig, 2);
+        Assert.True(rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+        DamagePayloads(rig, 1);
+    }
+
+    private static void DamagePayloads(ReplicaRig rig, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            byte[] payload = ReplicaRig.Payload(40, SnapshotCodec.Lz4);
+            payload[60] ^= 1;
+            rig.Announce(5, 40, compressed: true);
+            rig.Piece(5, payload);
+            Assert.Equal(ReplicaPhase.Detached, rig.Core.Phase);
+            AttachAgain(rig);
+        }
+    }
+
+    private static void FollowFor(ReplicaRig rig, long ms)
+    {
+        for (long end = rig.Ms + ms; rig.Ms < end && rig.Core.Phase == ReplicaPhase.Following; rig.Wait(1000))
+            rig.Heartbeat(committed: 3, rig.Core.Traits);
     }
 }

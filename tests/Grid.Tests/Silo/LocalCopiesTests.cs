@@ -3,8 +3,11 @@ using System.Buffers.Binary;
 using System.Net;
 using Grid.Client.Local;
 using Grid.Client.Routing;
+using Grid.Formats.Buffers;
 using Grid.Formats.Mutations;
 using Grid.Replication.Copies;
+using Grid.Replication.Links;
+using Grid.Replication.Replica;
 using Grid.Silo;
 using Grid.Silo.Copies;
 using Grid.Silo.Services;
@@ -123,6 +126,28 @@ public sealed class LocalCopiesTests : IDisposable
         Assert.Equal([9], value);
         Assert.True(_host.Drop(hosted));
         Assert.Equal(LocalReadOutcome.NoCopy, Read("a"u8, out _, out _));
+    }
+
+    /// <summary>The replica itself begins the load, as it does in a silo.</summary>
+    [Theory]
+    [InlineData(LoadMode.Swap, LocalReadOutcome.Answered)]
+    [InlineData(LoadMode.Discard, LocalReadOutcome.Stale)]
+    public void While_a_snapshot_is_loaded_the_old_copy_answers_as_far_as_its_age_allows_unless_it_is_discarded(LoadMode mode, object withinBound)
+    {
+        ShardCopy copy = Put("a"u8, [1], offset: 5);
+        copy.FreshAtMs = SiloClock.Now.MonotonicMs - 10_000;
+        Installer output = new(_host, _host.Find(copy.Shard)!);
+        using ShardReplica replica = new(copy, copy.TakeOwnership(), 0, new ReplicaOptions { LoadMode = mode }, SiloEntropy.Instance, output);
+        replica.Follow(0, SiloClock.Now);
+        PooledBuffer announcement = new SyncAnnouncement(1, 10, false, Guid.NewGuid(), [new EpochStart(1, 1)]).ToItem(replica.AttachNumber, 0, 1, 0);
+        replica.OnSnapshot(announcement.Span, SiloClock.Now);
+        announcement.Release();
+        Assert.Equal(ReplicaPhase.Loading, replica.Phase);
+
+        LocalReadOutcome outcome = Read("a"u8, out _, out byte[] value);
+        Assert.Equal(withinBound, outcome);
+        Assert.Equal(outcome == LocalReadOutcome.Answered ? [1] : [], value);
+        Assert.Equal(LocalReadOutcome.Stale, Read("a"u8, out _, out _, boundMs: 9_000));
     }
 
     [Fact]
@@ -251,6 +276,30 @@ public sealed class LocalCopiesTests : IDisposable
     }
 
     private static void Fresh(ShardCopy copy) => copy.FreshAtMs = SiloClock.Now.MonotonicMs;
+
+    /// <summary>Puts copies in place as a replica's grain does, and does nothing else.</summary>
+    private sealed class Installer(CopyHost host, HostedCopy hosted) : IReplicaOutput
+    {
+        public void Attach(AttachRequest request)
+        {
+        }
+
+        public void Acknowledge(Acknowledgement acknowledgement)
+        {
+        }
+
+        public ShardCopy MakeCopy(Guid copyId) => host.MakeCopy(hosted.Shard, copyId);
+
+        public void InstallCopy(ShardCopy next, ShardCopy old) => hosted.Install(next);
+
+        public void Dismiss()
+        {
+        }
+
+        public void Report(ReplicaEvent what, string details)
+        {
+        }
+    }
 
     private sealed class FakeSilo : ILocalSiloDetails
     {

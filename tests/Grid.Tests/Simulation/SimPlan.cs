@@ -172,6 +172,7 @@ internal sealed record SimPlan
                 ReplicaTimeoutMs = timeout,
                 BackoffMs = 20,
                 BackoffMaxMs = 500,
+                FaultedMs = 2000,
             },
         };
     }

@@ -15,6 +15,7 @@ public class FaultInjectionTests
     [InlineData(GridStreamFaultKind.Swap, 0, "22 11 33")]
     [InlineData(GridStreamFaultKind.FlipBit, 8, "11 23 33")]
     [InlineData(GridStreamFaultKind.Cut, 1, "11 2 33")]
+    [InlineData(GridStreamFaultKind.Rewrite, 0, "11 97 33")]
     public void A_fault_changes_the_one_item_and_returns_every_buffer(GridStreamFaultKind kind, long at, string expected)
     {
         PooledBuffer[] items = [QueueBench.Item(1, 2), QueueBench.Item(2, 2), QueueBench.Item(3, 2)];
@@ -41,6 +42,6 @@ public class FaultInjectionTests
     private sealed class Faults(GridStreamFaultKind kind, long at) : IGridStreamFaults
     {
         public GridStreamFault OnItem(StreamId streamId, ReadOnlySpan<byte> bytes) =>
-            bytes[0] == 2 ? new GridStreamFault(kind, at) : default;
+            bytes[0] == 2 ? new GridStreamFault(kind, at, item => (item.WritableSpan[0], item.WritableSpan[1]) = (9, 7)) : default;
     }
 }

@@ -111,7 +111,7 @@ public sealed record ShardStatus
     /// <summary>The primary's links to its replicas.</summary>
     [Id(8)] public IReadOnlyList<LinkStatus> Links { get; init; } = [];
 
-    /// <summary>What the last sync window decided, and why: codec, base, transport; empty before the first.</summary>
+    /// <summary>What the last sync window decided, and why, in words: codec, base, transport; empty before the first of the present reign.</summary>
     [Id(9)] public string LastWindow { get; init; } = "";
 
     /// <summary>Silos whose replicas cannot keep up with the shard's writes.</summary>
@@ -122,6 +122,29 @@ public sealed record ShardStatus
 
     /// <summary>True when an operator has moved the primary where it is, and the rebalance leaves it there.</summary>
     [Id(12)] public bool Pinned { get; init; }
+
+    /// <summary>The same as <see cref="LastWindow"/>, taken apart; null before the first. It stays when its sync is over.</summary>
+    [Id(13)] public SyncWindowStatus? Window { get; init; }
+}
+
+/// <summary>What a sync window decided when it closed.</summary>
+[GenerateSerializer, Immutable, Alias("Grid.SyncWindowStatus")]
+public sealed record SyncWindowStatus
+{
+    /// <summary>How the snapshot travels, or travelled: lz4 or none.</summary>
+    [Id(0)] public required string Codec { get; init; }
+
+    /// <summary>Why: every_member_decodes, compression_off or member_cannot_decode, as in the counter <c>grid.replication.rounds</c>.</summary>
+    [Id(1)] public required string Reason { get; init; }
+
+    /// <summary>Silos that shared the snapshot when it began.</summary>
+    [Id(2)] public IReadOnlyList<string> Members { get; init; } = [];
+
+    /// <summary>Those of them that do not decode lz4: by their own setting, or since they are faulted.</summary>
+    [Id(3)] public IReadOnlyList<string> CannotDecode { get; init; } = [];
+
+    /// <summary>Silos that waited too and were left for the snapshot after it: by <c>Grid:MixedCohort</c> = Split, or beyond <c>Grid:MaxCohort</c>.</summary>
+    [Id(4)] public IReadOnlyList<string> LeftForNext { get; init; } = [];
 }
 
 /// <summary>A primary's link to one replica.</summary>
@@ -208,8 +231,14 @@ public sealed record CopyStatus
     /// <summary>Bytes of the snapshot so far uncompressed, while one is coming in.</summary>
     [Id(14)] public long LoadedRawBytes { get; init; }
 
-    /// <summary>True after three damaged payloads in a row.</summary>
+    /// <summary>
+    /// True from the third damaged payload in a row on, also when the copy has come up in plaintext since: until nothing damaged has come for
+    /// <c>Grid:FaultedMs</c>, or an operator has changed how payloads travel.
+    /// </summary>
     [Id(15)] public bool Faulted { get; init; }
+
+    /// <summary>What was wrong with the newest damaged payload; empty unless <see cref="Faulted"/>.</summary>
+    [Id(16)] public string Fault { get; init; } = "";
 }
 
 /// <summary>Content digest of one copy.</summary>

@@ -86,15 +86,15 @@ internal sealed class ReplicaRig : IReplicaOutput
 
     public void Continue(long offset, long committed = 0) => Command(LinkItemKind.Continue, offset, committed: committed);
 
-    public void Heartbeat(long committed) => Command(LinkItemKind.Heartbeat, committed: committed);
+    public void Heartbeat(long committed, LinkTraits traits = LinkTraits.None) => Command(LinkItemKind.Heartbeat, c: (long)traits, committed: committed);
 
     /// <summary>Sets of key k{offset}; the first of a log names the keyspace.</summary>
     public void Mutations(long first, int count, long committed = 0, long? epoch = null, string value = "v") =>
         Command(LinkItemKind.Mutations, epoch ?? Epoch, first, count, Encode(first, count, value), committed);
 
-    public void Announce(long snapshot, long baseOffset, bool compressed = false, EpochStart[]? history = null, bool onCommands = true, bool onSnapshots = true)
+    public void Announce(long snapshot, long baseOffset, bool compressed = false, EpochStart[]? history = null, bool onCommands = true, bool onSnapshots = true, LinkTraits traits = LinkTraits.None)
     {
-        SyncAnnouncement announcement = new(snapshot, baseOffset, compressed, PrimaryRig.Lineage, history ?? [new EpochStart(1, 1)]);
+        SyncAnnouncement announcement = new(snapshot, baseOffset, compressed, PrimaryRig.Lineage, history ?? [new EpochStart(1, 1)]) { CommandTraits = traits };
         if (onSnapshots)
         {
             _pieces = 1;

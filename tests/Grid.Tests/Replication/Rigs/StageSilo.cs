@@ -47,7 +47,7 @@ internal sealed class StageSilo : IReplicaOutput
 
     /// <summary>How loads ended that did not end well.</summary>
     public IEnumerable<(ReplicaEvent What, string Details)> FailedLoads =>
-        Events.Where(e => e.What is ReplicaEvent.LoadDropped or ReplicaEvent.LoadDamaged or ReplicaEvent.LoadTruncated or ReplicaEvent.LoadCorrupt or ReplicaEvent.LoadIncompatible or ReplicaEvent.LoadStalled or ReplicaEvent.LoadOverrun);
+        Events.Where(e => e.What == ReplicaEvent.LoadDropped || e.What.IsFailedLoad());
 
     public List<(ReplicaEvent What, string Details)> Events { get; } = [];
 

@@ -20,6 +20,15 @@ internal enum Fate
 
     /// <summary>Its body is damaged, and its checksum is right: whatever is in the body has to notice.</summary>
     Spoilt,
+
+    /// <summary>Only the first half of its body comes, under a checksum that is right.</summary>
+    Short,
+
+    /// <summary>The envelope that its body begins with is of another version, under a checksum that is right.</summary>
+    Foreign,
+
+    /// <summary>Its head is of another version, under a checksum that is right.</summary>
+    Newer,
 }
 
 /// <summary>One stream from the primary to a silo: in order, one item after the other.</summary>
@@ -114,18 +123,26 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
             bytes[^1] ^= 0x10;
         if (fate == Fate.Cut)
             bytes = bytes[..(bytes.Length / 2)];
-        if (fate == Fate.Spoilt)
-            bytes = Spoil(item.Span);
+        if (fate is Fate.Spoilt or Fate.Short or Fate.Foreign or Fate.Newer)
+            bytes = Spoil(item.Span, fate.Value);
         target.OnItem(bytes, isSnapshot);
         if (fate == Fate.Repeated)
             target.OnItem(bytes, isSnapshot);
     }
 
-    private static byte[] Spoil(ReadOnlySpan<byte> item)
+    private static byte[] Spoil(ReadOnlySpan<byte> item, Fate fate)
     {
         PooledBuffer spoilt = PooledBuffer.Rent(item.Length);
         spoilt.Write(item);
-        spoilt.WritableSpan[LinkItem.HeadLength + ((item.Length - LinkItem.HeadLength) / 2)] ^= 0x20;
+        int middle = LinkItem.HeadLength + ((item.Length - LinkItem.HeadLength) / 2);
+        if (fate == Fate.Spoilt)
+            spoilt.WritableSpan[middle] ^= 0x20;
+        if (fate == Fate.Short)
+            spoilt.Truncate(middle);
+        if (fate == Fate.Foreign)
+            spoilt.WritableSpan[LinkItem.HeadLength + 3]++;
+        if (fate == Fate.Newer)
+            spoilt.WritableSpan[0]++;
         LinkItem.Seal(spoilt);
         byte[] bytes = spoilt.Span.ToArray();
         spoilt.Release();

@@ -81,6 +81,42 @@ public sealed class BrokenSyncScenarios
     }
 
     [Theory]
+    [MemberData(nameof(Codecs))]
+    public void A_payload_of_another_version_is_incompatible(string variant, bool lz4)
+    {
+        using Stage stage = AboutToLoad(lz4, out StageSilo b);
+        stage.SpoilNextPayload("it is of a later version", payload => NextVersion(payload, lz4 ? 3 : 5));
+        Heals(stage, b, ReplicaEvent.LoadIncompatible);
+        stage.Ends(variant);
+    }
+
+    [Fact]
+    public void An_item_of_another_version_is_incompatible_though_it_came_as_it_was_sent()
+    {
+        using Stage stage = Loading(lz4: true, out StageSilo b);
+        b.Snapshots.Next(LinkItemKind.SnapshotChunk, Fate.Newer);
+        Heals(stage, b, ReplicaEvent.LoadIncompatible, "layout version 2");
+        stage.Ends();
+    }
+
+    [Theory]
+    [MemberData(nameof(Codecs))]
+    public void A_payload_with_more_than_is_allowed_is_over_the_limit_until_it_is_allowed(string variant, bool lz4)
+    {
+        using Stage stage = new(new StageSettings { PieceBytes = 1000 });
+        stage.Write(Entries, bytes: 300);
+        StageSilo b = stage.Join("b", lz4, change: options => options with { ValueBytesMax = 299 });
+        stage.Until("two loads have failed", () => b.FailedLoads.Count() == 2);
+        Assert.All(b.FailedLoads, load => Assert.Equal(ReplicaEvent.LoadOverLimit, load.What));
+        Assert.Equal((0, 0), (b.Loads, b.Copy.Store.Entries));
+        stage.ReconfigureReplica("b", "values of 300 bytes allowed", options => options with { ValueBytesMax = 300 });
+        stage.UntilInSync("b");
+        Assert.Equal((3, 1), (stage.Rounds, b.Loads));
+        Assert.False(b.Replica!.IsFaulted);
+        stage.Ends(variant);
+    }
+
+    [Theory]
     [InlineData("flipped", Fate.Flipped)]
     [InlineData("cut", Fate.Cut)]
     public void An_item_damaged_on_the_way_is_told_from_its_own_checksum(string variant, object fate)
@@ -218,6 +254,12 @@ public sealed class BrokenSyncScenarios
     }
 
     private static string Failure(StageSilo replica) => replica.FailedLoads.First().Details;
+
+    private static byte[] NextVersion(byte[] payload, int at)
+    {
+        payload[at]++;
+        return payload;
+    }
 
     private static byte[] Flip(byte[] payload, int at)
     {

@@ -39,6 +39,43 @@ public sealed class ChannelScenarios
         stage.Ends(variant);
     }
 
+    /// <summary>What it had loaded goes with it; it begins anew from the copy that its silo had before.</summary>
+    [Theory]
+    [InlineData("dual", true)]
+    [InlineData("single", false)]
+    public void A_replica_that_ends_in_mid_sync_on_either_kind_of_channel_begins_anew(string variant, bool dualChannel)
+    {
+        using Stage stage = new(new StageSettings { PieceBytes = 120 });
+        stage.Write(30);
+        StageSilo b = stage.Join("b", dualChannel: dualChannel);
+        stage.UntilLoading("b", wireBytes: 200);
+        stage.StopReplica("b");
+        stage.Set("meanwhile");
+        stage.Until("the link has ended", () => stage.Events.Exists(e => e.What == PrimaryEvent.LinkEnded));
+        Assert.Equal(0, b.Copy.Store.Entries);
+        stage.RestartReplica("b");
+        stage.UntilInSync("b");
+        Assert.Equal((2, 1), (stage.Rounds, b.Loads));
+        stage.Ends(variant);
+    }
+
+    [Theory]
+    [InlineData("dual", true)]
+    [InlineData("single", false)]
+    public void A_replicas_silo_killed_in_mid_sync_on_either_kind_of_channel_leaves_the_other_member_its_snapshot(string variant, bool dualChannel)
+    {
+        using Stage stage = new(new StageSettings { PieceBytes = 120 });
+        stage.Write(30);
+        StageSilo b = stage.Join("b", dualChannel: dualChannel);
+        stage.Join("c", dualChannel: dualChannel);
+        stage.UntilLoading("c", wireBytes: 200);
+        stage.Set("meanwhile");
+        stage.Kill("c");
+        stage.UntilInSync("b");
+        Assert.Equal((1, 1), (stage.Rounds, b.Loads));
+        stage.Ends(variant);
+    }
+
     [Fact]
     public void A_command_stream_that_breaks_while_it_follows_ends_in_a_partial_resync()
     {

@@ -86,6 +86,22 @@ public sealed class DiskScenarios
         stage.Ends();
     }
 
+    /// <summary><see cref="PrimaryOptions.MaxCohort"/> closes windows; a file is read again for each who joins it, and nobody has waited in a window with him.</summary>
+    [Fact]
+    public void A_saved_snapshot_may_be_joined_by_more_than_share_a_window()
+    {
+        using Stage stage = new(new StageSettings { Primary = new PrimaryOptions { Replicas = 3, MaxCohort = 1, Transport = SyncTransport.Disk } });
+        stage.Write(20);
+        stage.Join("b");
+        stage.UntilInSync("b");
+        stage.Join("c");
+        stage.Join("d");
+        stage.UntilInSync("c", "d");
+        Assert.Equal(1, stage.Rounds);
+        Assert.Equal(2, stage.Events.Count(e => e.What == PrimaryEvent.SnapshotJoined));
+        stage.Ends();
+    }
+
     [Fact]
     public void A_file_with_bytes_after_its_announced_end_is_corrupt()
     {

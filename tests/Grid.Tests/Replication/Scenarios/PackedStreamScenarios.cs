@@ -38,12 +38,44 @@ public sealed class PackedStreamScenarios
         stage.Ends();
     }
 
+    /// <summary>Trying costs as much where nothing is won: after 256 KiB of it the link stores what comes, and tries again after 1 MiB.</summary>
+    [Fact]
+    public void While_data_are_incompressible_the_link_backs_off_and_status_says_so_until_they_compress_again()
+    {
+        using Stage stage = InSync(out StageSilo b);
+        stage.Write(4, "noise", bytes: 60_000, compressible: false);
+        stage.Settle();
+        Assert.False(Link().BackingOff);
+        stage.Write(2, "more", bytes: 60_000, compressible: false);
+        stage.Settle();
+        Assert.True(Link().BackingOff);
+        Assert.InRange(Link().WireBytes, Link().RawBytes, Link().RawBytes + (Link().RawBytes / 100));
+
+        long stored = Link().WireBytes;
+        stage.Write(17, "text", bytes: 60_000);
+        stage.Settle();
+        Assert.True(Link().WireBytes - stored > 900_000, "What came during the pause was tried.");
+        stage.Write(2, "again", bytes: 60_000);
+        stage.Settle();
+        Assert.False(Link().BackingOff);
+        stored = Link().WireBytes;
+        stage.Write(10, "small", bytes: 60_000);
+        stage.Settle();
+        Assert.InRange(Link().WireBytes - stored, 1, 60_000);
+        Assert.Equal(1, b.LastAttach);
+        stage.Ends();
+
+        LinkView Link() => stage.Primary.Core.ViewLinks().Single();
+    }
+
     [Theory]
-    [InlineData("stream-breaks", null)]
-    [InlineData("item-lost", Fate.Lost)]
-    [InlineData("item-cut", Fate.Cut)]
-    [InlineData("frame-corrupt", Fate.Spoilt)]
-    public void A_disconnect_in_mid_frame_converges_with_a_new_frame(string variant, object? fate)
+    [InlineData("stream-breaks", null, null)]
+    [InlineData("item-lost", Fate.Lost, ReplicaEvent.Gap)]
+    [InlineData("item-cut", Fate.Cut, ReplicaEvent.CommandDamaged)]
+    [InlineData("frame-corrupt", Fate.Spoilt, ReplicaEvent.CommandsCorrupt)]
+    [InlineData("frame-short", Fate.Short, ReplicaEvent.CommandsTruncated)]
+    [InlineData("item-newer", Fate.Newer, ReplicaEvent.CommandsIncompatible)]
+    public void A_disconnect_in_mid_frame_converges_with_a_new_frame(string variant, object? fate, ReplicaEvent? told)
     {
         using Stage stage = InSync(out StageSilo b);
         stage.Write(2, "before", bytes: 2000);
@@ -56,8 +88,39 @@ public sealed class PackedStreamScenarios
         stage.Settle();
         Assert.Equal(1, stage.Rounds);
         Assert.Contains(b.Events, e => e.What == ReplicaEvent.PartialResync);
-        Assert.Equal(fate is Fate.Spoilt, b.Events.Exists(e => e.What == ReplicaEvent.CommandsCorrupt));
+        Assert.Equal(told is { } one ? [one] : [], Errors(b));
         stage.Ends(variant);
+    }
+
+    [Fact]
+    public void A_frame_of_another_version_is_incompatible_and_three_of_them_ask_for_a_plain_stream()
+    {
+        using Stage stage = InSync(out StageSilo b);
+        b.Commands.Next(LinkItemKind.PackedMutations, Fate.Foreign, count: 4);
+        stage.Write(1, "foreign", bytes: 2000);
+        stage.UntilInSync("b");
+        stage.Settle();
+        Assert.Equal([ReplicaEvent.CommandsIncompatible, ReplicaEvent.CommandsIncompatible, ReplicaEvent.CommandsIncompatible], Errors(b));
+        Assert.True(b.Replica!.IsFaulted);
+        Assert.False(b.Replica.Traits.HasFlag(LinkTraits.PackedCommands));
+        Assert.Equal(1, stage.Rounds);
+        stage.Ends();
+    }
+
+    [Fact]
+    public void An_item_that_unpacks_to_more_than_is_allowed_is_over_the_limit_and_comes_plain_after_three()
+    {
+        using Stage stage = new();
+        stage.Write(8);
+        StageSilo b = stage.Join("b", change: options => options with { ItemBytesMax = 1000, KeyBytesMax = 16, ValueBytesMax = 100 });
+        stage.UntilInSync("b");
+        stage.Settle();
+        stage.Write(1, "large", bytes: 2000);
+        stage.UntilInSync("b");
+        stage.Settle();
+        Assert.Equal([ReplicaEvent.CommandsOverLimit, ReplicaEvent.CommandsOverLimit, ReplicaEvent.CommandsOverLimit], Errors(b));
+        Assert.Equal(1, stage.Rounds);
+        stage.Ends();
     }
 
     [Fact]
@@ -136,6 +199,10 @@ public sealed class PackedStreamScenarios
         Assert.Equal([true, false, true], ((StageSilo[])[b, c, d]).Select(silo => silo.Replica!.Traits.HasFlag(LinkTraits.PackedCommands)));
         stage.Ends();
     }
+
+    /// <summary>What ended links at the replica.</summary>
+    private static IEnumerable<ReplicaEvent> Errors(StageSilo silo) => silo.Events.Select(e => e.What).Where(what => what is ReplicaEvent.Gap or ReplicaEvent.CommandDamaged
+        or ReplicaEvent.CommandsCorrupt or ReplicaEvent.CommandsIncompatible or ReplicaEvent.CommandsTruncated or ReplicaEvent.CommandsOverLimit);
 
     private static void Flip(Stage stage, bool atPrimary, bool to)
     {

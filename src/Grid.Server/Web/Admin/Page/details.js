@@ -47,7 +47,7 @@ function copyRow(one, view, copy, nameOf) {
   return h("tr", { key: copy.silo },
     h("th", { scope: "row" }, nameOf(copy.silo)),
     h("td", null, h("span", { class: `shard ${drawn?.role ?? "behind"}`, "aria-hidden": "true" }), copy.isPrimary ? " primary" : one.inSync.includes(copy.silo) ? " replica, in sync" : " replica, not in sync"),
-    h("td", null, at ? `loading, ${Math.floor(at.part * 100)} %${at.left === null ? "" : `, ${seconds(at.left)} left`}` : `${copy.state}, ${copy.phase}`.toLowerCase(), copy.faulted ? h("b", { class: "bad-text" }, " faulted") : null),
+    h("td", null, at ? `loading, ${Math.floor(at.part * 100)} %${at.left === null ? "" : `, ${seconds(at.left)} left`}` : `${copy.state}, ${copy.phase}`.toLowerCase(), copy.faulted ? h("b", { class: "bad-text", title: copy.fault }, " faulted") : null),
     h("td", { class: "number" }, count(copy.logEnd)), h("td", { class: "number" }, copy.isPrimary ? "–" : count(behind)), h("td", { class: "number" }, count(at ? copy.loadedEntries : copy.entries)),
     h("td", { class: "number" }, bytes(copy.dataBytes)), h("td", { class: "number" }, bytes(copy.logBytes)),
     h("td", null, link ? `${link.phase.toLowerCase()}, ${link.codec}${link.backingOff ? " (paused: incompressible)" : ""}${link.pinnedBytes ? `, ${bytes(link.pinnedBytes)} to send` : ""}` : "–"));
