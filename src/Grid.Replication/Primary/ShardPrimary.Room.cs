@@ -45,9 +45,13 @@ public sealed partial class ShardPrimary
     {
         if (_copy.Log.Bytes <= _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes))
             return true;
-        TrimLog();
-        EndLinksThatPinTooMuch(now);
-        GiveUpSnapshotThatKeepsTooMuch(now);
+        if (!Plants(PlantedBug.RefusesBeforeLaggards))
+        {
+            TrimLog();
+            EndLinksThatPinTooMuch(now);
+            GiveUpSnapshotThatKeepsTooMuch(now);
+        }
+
         return _copy.Log.BytesFrom(_committed + 1) <= _options.UncommittedBytesMax || Plants(PlantedBug.NeverRefusesWrites);
     }
 
@@ -76,7 +80,7 @@ public sealed partial class ShardPrimary
 
     private void EndOverrunLink(PrimaryLink link, long pinned, long budget, Instant now)
     {
-        long next = Math.Min(2 * budget, Math.Max(budget, _options.SyncPinBytesMax));
+        long next = Plants(PlantedBug.NeverDoublesBudget) ? budget : Math.Min(2 * budget, Math.Max(budget, _options.SyncPinBytesMax));
         _pinBudgets[link.Silo] = next;
         if (next == budget && _laggards.Add(link.Silo))
             _output.Report(PrimaryEvent.CannotKeepUp, link.Silo, $"it pins {pinned} bytes of log with the largest budget, {budget}: the writes come faster than it takes them");

@@ -98,12 +98,12 @@ public sealed class LeaseTests
     public void A_copy_that_has_seen_a_higher_epoch_or_is_not_whole_never_grants()
     {
         using ShardCopy copy = PrimaryRig.NewCopy("b");
-        Assert.True(copy.TryGrant(3, 1000, 5000));
+        Assert.True(copy.TryGrant(3, 7, 1000, 5000));
         Assert.Equal(6000, copy.GrantedUntilMs);
         copy.Observe(4, 0);
-        Assert.False(copy.TryGrant(3, 1000, 9000));
+        Assert.False(copy.TryGrant(3, 7, 1000, 9000));
         copy.State = CopyState.Loading;
-        Assert.False(copy.TryGrant(4, 1000, 9000));
+        Assert.False(copy.TryGrant(4, 7, 1000, 9000));
         Assert.Equal(6000, copy.GrantedUntilMs);
     }
 

@@ -41,8 +41,10 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         if (world.Find(target) is { } silo)
             world.After(world.Random.Below(150_000), silo, () =>
             {
-                if (!IsHeldBack(silo))
-                    silo.Slot(shard).OnItem(item, isSnapshot);
+                if (IsHeldBack(silo))
+                    return;
+                Note("an item came too late");
+                silo.Slot(shard).OnItem(item, isSnapshot);
             });
     }
 
@@ -75,7 +77,7 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         {
             // It may arrive although nobody hears that it did, and will be sent again.
             if (silo is { Up: true } && silo.FrozenUntilUs <= world.NowUs && world.Reaches(sender.Silo, silo) && !IsHeldBack(silo) && world.Random.Chance(0.3))
-                Hand(silo.Slot(shard), _queue.Peek().Item.Span);
+                HandUnheard(silo);
             if (world.NowUs - _headSinceUs < GiveUpAfterUs)
                 Try(20_000);
             else
@@ -102,6 +104,14 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         Pump();
     }
 
+    private void HandUnheard(SimSilo silo)
+    {
+        Note("an item that comes again");
+        Hand(silo.Slot(shard), _queue.Peek().Item.Span);
+    }
+
+    private void Note(string cause) => world.Oracles[shard].NoteCause(target, cause);
+
     private void Hand(Slot slot, ReadOnlySpan<byte> item)
     {
         if (!world.Chaos)
@@ -111,9 +121,14 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         }
 
         if (world.Random.Chance(world.Plan.ItemLost))
+        {
+            Note("an item lost");
             return;
+        }
+
         if (world.Random.Chance(world.Plan.ItemDamaged))
         {
+            Note("an item damaged");
             byte[] damaged = item.ToArray();
             damaged[world.Random.Below(damaged.Length)] ^= (byte)(1 << world.Random.Below(8));
             slot.OnItem(damaged.AsSpan(0, world.Random.Chance(0.3) ? world.Random.Below(damaged.Length) : damaged.Length), isSnapshot);
@@ -124,13 +139,18 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         if (!world.Random.Chance(world.Plan.ItemRepeated))
             return;
         byte[] again = item.ToArray();
-        world.After(world.Random.Below(200_000), slot.Silo, () => slot.OnItem(again, isSnapshot));
+        world.After(world.Random.Below(200_000), slot.Silo, () =>
+        {
+            Note("an item came again");
+            slot.OnItem(again, isSnapshot);
+        });
     }
 
     private void Fail()
     {
         (_, long attach, _) = _queue.Peek();
         Clear();
+        Note("the stream failed");
         world.After(1, sender.Silo, () => sender.LinkFailed(target, attach, "the stream failed"));
     }
 }

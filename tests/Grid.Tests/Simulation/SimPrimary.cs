@@ -18,6 +18,7 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
     private readonly Dictionary<(string, long), ReplicaCapabilities> _attached = [];
     private readonly Dictionary<string, PieceStream> _sendings = [];
     private readonly Dictionary<long, byte[]> _files = [];
+    private HashSet<string> _avoided = [];
     private bool _flushing;
     private bool _gone;
 
@@ -90,6 +91,13 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
 
     /// <summary>Somebody who plans says where the replicas are to be.</summary>
     public void Want(string[] silos) => Turn(() => Core.Want(silos, Now));
+
+    /// <summary>Somebody says which silos drain.</summary>
+    public void Avoid(string[] silos)
+    {
+        _avoided = [.. silos];
+        Core.Avoid(silos);
+    }
 
     public void Execute(ClientTry attempt, byte[] blob)
     {
