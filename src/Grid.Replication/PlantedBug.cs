@@ -261,4 +261,47 @@ internal enum PlantedBug
 
     /// <summary>A primary that has surrendered reigns on.</summary>
     ReignsAfterSurrender,
+
+    // Losses.
+
+    /// <summary>A copy of a line of data that was given up goes on from its log.</summary>
+    IgnoresLineage,
+
+    /// <summary>A primary that is alone in its set acknowledges writes although nobody has heard of it for long.</summary>
+    AnswersAloneUnheard,
+
+    // Rules whose twins came late.
+
+    /// <summary>A lease lasts until the last of the members' grants has ended, not the first.</summary>
+    CountsLatestGrant,
+
+    /// <summary>A lease lasts as long for the primary as for the member that granted it, whatever their clocks do.</summary>
+    LeavesNoMargin,
+
+    /// <summary>A hand-over whose receiver does not get there is never given up.</summary>
+    NeverUnseals,
+
+    /// <summary>Who overran the budget of pinned log has no more the next time.</summary>
+    NeverDoublesBudget,
+
+    /// <summary>Writes are refused before anything is done about the links that hold the log up.</summary>
+    RefusesBeforeLaggards,
+
+    /// <summary>A write is refused that alone is larger than what may be uncommitted.</summary>
+    RefusesLargeWrites,
+
+    /// <summary>A change of a replica's settings ends its link, whatever it is.</summary>
+    ReattachesOnAnyChange,
+
+    /// <summary>Any number of a client's batches may wait behind a hole.</summary>
+    KeepsAnyBatches,
+
+    /// <summary>Any number of clients, and of their operations, is remembered.</summary>
+    RemembersWithoutBound,
+
+    /// <summary>Replicas are begun on silos that drain.</summary>
+    IgnoresDraining,
+
+    /// <summary>A replica for which mutations came during its load asks for another snapshot.</summary>
+    SyncsAgainWhenBehind,
 }

@@ -98,7 +98,7 @@ public sealed class ShardCopy : IDisposable
     /// <summary>The highest epoch seen: the copy follows no primary below it and is adopted for no epoch up to it.</summary>
     public long EpochSeen { get; private set; }
 
-    /// <summary>The highest version of the record seen.</summary>
+    /// <summary>The highest version of the record seen: by a record below it, which a store shows that has lost a write, nobody takes over.</summary>
     public long RecordVersionSeen { get; private set; }
 
     /// <summary>Where the log ends: what decides which copy is the best one.</summary>
@@ -127,11 +127,16 @@ public sealed class ShardCopy : IDisposable
     /// Grants a lease to the primary of <paramref name="epoch"/>: until it ends nobody takes over on this copy and serves. A copy that has seen a
     /// higher epoch never grants.
     /// </summary>
+    /// <param name="epoch">The reign.</param>
+    /// <param name="recordVersion">The record's version as that reign's primary knows it.</param>
+    /// <param name="leaseMs">How long the grant lasts.</param>
+    /// <param name="nowMs">The present, by the silo's monotonic clock.</param>
     /// <returns>False when it is refused.</returns>
-    public bool TryGrant(long epoch, int leaseMs, long nowMs)
+    public bool TryGrant(long epoch, long recordVersion, int leaseMs, long nowMs)
     {
         if (State != CopyState.Complete || epoch < EpochSeen)
             return false;
+        RecordVersionSeen = Math.Max(RecordVersionSeen, recordVersion);
         GrantedUntilMs = Math.Max(GrantedUntilMs, nowMs + leaseMs);
         GrantedEpoch = Math.Max(GrantedEpoch, epoch);
         return true;

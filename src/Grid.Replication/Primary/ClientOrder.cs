@@ -56,7 +56,7 @@ internal sealed class ClientOrder(PrimaryOptions options)
 
         if (client.Kept.ContainsKey(header.Number))
             return OrderVerdict.Stale;
-        if (client.Kept.Count >= options.BatchesBehindHoleMax)
+        if (client.Kept.Count >= options.BatchesBehindHoleMax && !options.Planted.Has(PlantedBug.KeepsAnyBatches))
             return OrderVerdict.Resend;
         if (client.Kept.Count == 0)
         {
@@ -92,6 +92,9 @@ internal sealed class ClientOrder(PrimaryOptions options)
         client.Next = Math.Max(client.Next, number + 1);
         return true;
     }
+
+    /// <summary>The most batches of one client that wait behind a hole.</summary>
+    public int KeptMost => _clientsWithHole == 0 ? 0 : _clients.Values.Max(client => client.Kept.Count);
 
     /// <summary>How long the batch that waits longest behind a hole has waited.</summary>
     public long OldestHoleMs(long nowMs) =>

@@ -7,7 +7,8 @@ namespace Grid.Replication.Primary;
 /// <param name="Epoch">The reign.</param>
 /// <param name="Number">Which request this is.</param>
 /// <param name="LeaseMs">How long a grant lasts from its receipt on, in milliseconds.</param>
-public readonly record struct LeaseRequest(int Shard, long Epoch, long Number, int LeaseMs);
+/// <param name="RecordVersion">The version of the record as the primary knows it.</param>
+public readonly record struct LeaseRequest(int Shard, long Epoch, long Number, int LeaseMs, long RecordVersion);
 
 /// <summary>
 /// Who has granted the reign how much time. A grant lasts for the copy that gave it from the moment when it got the request;

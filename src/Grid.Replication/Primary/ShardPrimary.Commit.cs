@@ -99,11 +99,13 @@ public sealed partial class ShardPrimary
 
     /// <summary>
     /// The commit of its own write proves a reply: no other reign can have begun before the members acknowledged it. Any other reply is
-    /// as good as the lease is at this moment, and waits until there is one.
+    /// as good as the lease is at this moment, and waits until there is one. A primary that is alone in its set acknowledges to itself alone, which
+    /// proves nothing: an operator may have given it up, and it not know.
     /// </summary>
     private void Release(in PendingReply pending, bool enoughInSync, Instant now)
     {
-        if (pending.NeedsLease && !HoldsLease(now) && !Plants(PlantedBug.RepliesWithoutLease))
+        bool isAlone = _required.Length == 0 && !Plants(PlantedBug.AnswersAloneUnheard);
+        if ((pending.NeedsLease || (pending.NeedsReplicas && isAlone)) && !HoldsLease(now) && !Plants(PlantedBug.RepliesWithoutLease))
             _unleased.Enqueue(pending);
         else
             Answer(pending, enoughInSync);

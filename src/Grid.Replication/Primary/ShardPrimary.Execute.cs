@@ -91,6 +91,9 @@ public sealed partial class ShardPrimary
     /// <summary>How long the batch that waits longest behind a hole has waited.</summary>
     internal long OldestHoleMs(Instant now) => _clients.OldestHoleMs(now.MonotonicMs);
 
+    /// <summary>The most batches of one client that wait behind a hole.</summary>
+    internal int BatchesKeptMost => _clients.KeptMost;
+
     private void AnswerHoles(Instant now) => _clients.RefuseOverdue(now.MonotonicMs, ReplyResend);
 
     private void ReplyResend(object token, long next) =>

@@ -60,7 +60,7 @@ public sealed partial class ShardPrimary
         {
             Surrender(handOver.Receiver);
         }
-        else if (now.MonotonicMs - sealedAtMs >= _options.SealedMs)
+        else if (now.MonotonicMs - sealedAtMs >= _options.SealedMs && !Plants(PlantedBug.NeverUnseals))
         {
             Unseal($"{handOver.Receiver} does not have the last mutations in time", now);
         }

@@ -37,7 +37,8 @@ public sealed partial class ShardPrimary
     private bool IsHeardOf(Instant now) => now.MonotonicMs - Math.Max(_majorityAtMs, _beganAtMs) < _options.ReplicaTimeoutMs;
 
     /// <summary>Whose grants count has changed.</summary>
-    private void ReckonLease() => _leaseEndsMs = _lease.EndsAtMs(_required);
+    private void ReckonLease() =>
+        _leaseEndsMs = Plants(PlantedBug.CountsLatestGrant) && _required.Length > 0 ? _required.Max(member => _lease.EndsAtMs([member])) : _lease.EndsAtMs(_required);
 
     /// <summary>Lets the replies go that waited for nothing but the lease.</summary>
     private void ReleaseLeased(Instant now)
@@ -69,8 +70,9 @@ public sealed partial class ShardPrimary
 
     private void AskGrants(CopyName[] copies, Instant now)
     {
+        long askedAtMs = now.MonotonicMs + (Plants(PlantedBug.LeavesNoMargin) ? _options.LeaseMs / 20 : 0);
         if (copies.Length > 0)
-            _output.AskGrants(new LeaseRequest(_copy.Shard, _epoch, _lease.Ask(now.MonotonicMs, _options.LeaseMs), _options.LeaseMs), copies);
+            _output.AskGrants(new LeaseRequest(_copy.Shard, _epoch, _lease.Ask(askedAtMs, _options.LeaseMs), _options.LeaseMs, _record.Version), copies);
     }
 
     private bool HasGranted(CopyName copy, Instant now) => _lease.HasGrant(copy, now.MonotonicMs);

@@ -70,7 +70,7 @@ public sealed partial class ShardPrimary
             return "the copy is not whole";
         if (Plants(PlantedBug.AlwaysSyncsInFull))
             return "a mistake was planted";
-        if (request.Lineage != _record.Lineage)
+        if (request.Lineage != _record.Lineage && !Plants(PlantedBug.IgnoresLineage))
             return "the copy belongs to another line of data";
         common = ShardHistory.CommonEnd(request.History, request.LogEnd, _copy.History.Starts, LogEnd);
         if (Plants(PlantedBug.TrustsOffsetAlone))

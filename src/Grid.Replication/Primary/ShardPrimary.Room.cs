@@ -43,7 +43,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool HasRoom(Instant now)
     {
-        if (_copy.Log.Bytes > _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes))
+        if (_copy.Log.Bytes > _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes) && !Plants(PlantedBug.RefusesBeforeLaggards))
         {
             TrimLog();
             EndLinksThatPinTooMuch(now);
@@ -80,7 +80,7 @@ public sealed partial class ShardPrimary
 
     private void EndOverrunLink(PrimaryLink link, long pinned, long budget, Instant now)
     {
-        long next = Math.Min(2 * budget, Math.Max(budget, _options.SyncPinBytesMax));
+        long next = Plants(PlantedBug.NeverDoublesBudget) ? budget : Math.Min(2 * budget, Math.Max(budget, _options.SyncPinBytesMax));
         _pinBudgets[link.Silo] = next;
         if (next == budget && _laggards.Add(link.Silo))
             _output.Report(PrimaryEvent.CannotKeepUp, link.Silo, $"it pins {pinned} bytes of log with the largest budget, {budget}: the writes come faster than it takes them");

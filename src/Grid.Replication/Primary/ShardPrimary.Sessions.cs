@@ -66,15 +66,16 @@ public sealed partial class ShardPrimary
         if (number == 0)
             return default;
         run.Session ??= OpenSession(run.Header, number);
-        if (_copy.Sessions.Entries >= _options.SessionEntriesTotalMax)
+        bool bounded = !Plants(PlantedBug.RemembersWithoutBound);
+        if (_copy.Sessions.Entries >= _options.SessionEntriesTotalMax && bounded)
             EvictIdlest(run.Session);
-        long floor = Math.Max(run.Header.SettledBelow, run.Session.FloorFor(_options.SessionEntriesMax - 1));
+        long floor = Math.Max(run.Header.SettledBelow, bounded ? run.Session.FloorFor(_options.SessionEntriesMax - 1) : 0);
         return new MutationOrigin(run.Session.Id, number, Math.Min(floor, number));
     }
 
     private ClientSession OpenSession(in RequestHeader header, long number)
     {
-        if (_copy.Sessions.Count >= _options.SessionsMax)
+        if (_copy.Sessions.Count >= _options.SessionsMax && !Plants(PlantedBug.RemembersWithoutBound))
             EvictIdlest(except: null);
 
         // Of a client that may have had a session before, nothing is known of what it numbered below.

@@ -43,7 +43,7 @@ public sealed partial class ShardPrimary
     private List<string> SilosToAsk()
     {
         List<string> silos = [.. _links.Keys.Union(_record.Members.Select(member => member.Silo)).Union(_wanted ?? []).Where(_alive.Contains).Order(StringComparer.Ordinal)];
-        foreach (string silo in ReplicaPlacement.Rank(_copy.Shard, _alive.Except(silos).Where(silo => silo != _copy.Name.Silo && !_avoided.Contains(silo))))
+        foreach (string silo in ReplicaPlacement.Rank(_copy.Shard, _alive.Except(silos).Where(silo => silo != _copy.Name.Silo && (!_avoided.Contains(silo) || Plants(PlantedBug.IgnoresDraining)))))
         {
             if (silos.Count >= _options.Replicas)
                 break;

@@ -66,6 +66,8 @@ public sealed partial class ShardPrimary
             return OperationStatus.Invalid;
         if (run.Durability == WriteDurability.Replicated && !EnoughToWrite(run.Now))
             return OperationStatus.NotEnoughReplicas;
+        if (Plants(PlantedBug.RefusesLargeWrites) && operation.Value.Length > _options.UncommittedBytesMax)
+            return OperationStatus.Overloaded;
         return HasRoom(run.Now) ? OperationStatus.Ok : OperationStatus.Overloaded;
     }
 

@@ -204,6 +204,13 @@ public sealed partial class ShardReplica
         _heardAtMs = now.MonotonicMs;
         _output.Report(ReplicaEvent.LoadEnded, string.Create(CultureInfo.InvariantCulture, $"{load.Entries:N0} entries, {load.WireBytes:N0} bytes on the wire, {load.RawBytes:N0} raw; {loaded.Log.EndOffset - loaded.Applied:N0} mutations kept meanwhile"));
         load.Dispose();
+        if (Plants(PlantedBug.SyncsAgainWhenBehind) && loaded.Log.EndOffset > loaded.Applied)
+        {
+            loaded.State = CopyState.Empty;
+            SendAttach(now);
+            return;
+        }
+
         if (_epoch != 0)
             Advance(_committed, now);
         if (Plants(PlantedBug.AppliesKeptTwice) && loaded.Applied >= loaded.Log.FirstOffset)

@@ -305,7 +305,8 @@ public sealed partial class ShardReplica : IDisposable
     private void AgreeAnewIfNeeded(Instant now)
     {
         bool would = _traits.HasFlag(LinkTraits.OffersPacking) && Capabilities.HasFlag(ReplicaCapabilities.Lz4);
-        if (Phase != ReplicaPhase.Following || would == _traits.HasFlag(LinkTraits.PackedCommands) || Plants(PlantedBug.KeepsOldAgreement))
+        bool fits = would == _traits.HasFlag(LinkTraits.PackedCommands) && !Plants(PlantedBug.ReattachesOnAnyChange);
+        if (Phase != ReplicaPhase.Following || fits || Plants(PlantedBug.KeepsOldAgreement))
             return;
         _output.Report(ReplicaEvent.SettingsChanged, $"the command stream is to be {(would ? "packed" : "plain")}");
         SendAttach(now);

@@ -11,7 +11,8 @@ namespace Grid.Replication.Takeover;
 /// <param name="Lost">The recorded in-sync copies, all of which are gone.</param>
 /// <param name="Best">The copy to go on with; null when none has survived.</param>
 /// <param name="Epoch">The epoch that the record is to have: above all that anyone has seen.</param>
-public sealed record LossPlan(string? Obstacle, IReadOnlyList<CopyName> Lost, PolledCopy? Best, long Epoch)
+/// <param name="VersionSeen">The highest version of the record that anyone has seen.</param>
+public sealed record LossPlan(string? Obstacle, IReadOnlyList<CopyName> Lost, PolledCopy? Best, long Epoch, long VersionSeen)
 {
     /// <summary>Decides.</summary>
     /// <param name="record">The shard's record.</param>
@@ -28,16 +29,17 @@ public sealed record LossPlan(string? Obstacle, IReadOnlyList<CopyName> Lost, Po
             .Select(copy => (PolledCopy?)copy)
             .FirstOrDefault();
         long epoch = Math.Max(record.Epoch, polled.Select(copy => copy.EpochSeen).DefaultIfEmpty().Max()) + 1;
-        return new LossPlan(obstacle, [.. record.InSync], best, epoch);
+        return new LossPlan(obstacle, [.. record.InSync], best, epoch, Math.Max(record.Version, polled.Select(copy => copy.RecordVersionSeen).DefaultIfEmpty().Max()));
     }
 
     /// <summary>The record by which the shard goes on: a new line of data, in which <paramref name="copy"/> is the only one in sync.</summary>
-    public static ShardRecord Next(ShardRecord record, CopyName copy, long epoch, Guid lineage, Guid nonce) =>
-        record.WithPrimary(copy, epoch, [], nonce) with { Lineage = lineage };
+    public ShardRecord Next(ShardRecord record, CopyName copy, Guid lineage, Guid nonce) =>
+        record.WithPrimary(copy, Epoch, [], nonce) with { Lineage = lineage, Version = VersionSeen + 1 };
 
     private static string? ObstacleOf(ShardRecord record, PolledCopy[] polled, IReadOnlyDictionary<string, PolledCopy?> answers, IReadOnlyCollection<string> alive)
     {
-        foreach (CopyName member in record.InSync)
+        // Of a record that is older than what was seen nobody knows whether the copies that it names have everything: they may be the best, no more.
+        foreach (CopyName member in PolledCopy.IsOutdated(record, polled, out _) ? [] : record.InSync)
         {
             if (!alive.Contains(member.Silo))
                 continue;

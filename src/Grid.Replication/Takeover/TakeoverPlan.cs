@@ -14,8 +14,28 @@ namespace Grid.Replication.Takeover;
 /// <param name="Surrendered">What its last primary surrendered, if its reign ended by a hand-over.</param>
 /// <param name="Entries">Entries in it, for the operator.</param>
 /// <param name="Unapplied">Mutations of its tail that are not in the entries yet, for the operator.</param>
+/// <param name="RecordVersionSeen">The highest version of the record that it has seen.</param>
 public readonly record struct PolledCopy(
-    CopyName Name, CopyState State, LogPosition Position, long EpochSeen, bool Reigns, SurrenderedReign? Surrendered = null, long Entries = 0, long Unapplied = 0);
+    CopyName Name,
+    CopyState State,
+    LogPosition Position,
+    long EpochSeen,
+    bool Reigns,
+    SurrenderedReign? Surrendered = null,
+    long Entries = 0,
+    long Unapplied = 0,
+    long RecordVersionSeen = 0)
+{
+    /// <summary>
+    /// True when somebody has seen a newer record than the one that was read: it was changed since, or the store has lost a write. Whom the lost record
+    /// named nobody knows, so nobody may be adopted by the older one, which may name copies that have not everything.
+    /// </summary>
+    internal static bool IsOutdated(ShardRecord record, IEnumerable<PolledCopy> polled, out PolledCopy witness)
+    {
+        witness = polled.OrderByDescending(copy => copy.RecordVersionSeen).FirstOrDefault();
+        return witness.RecordVersionSeen > record.Version;
+    }
+}
 
 /// <summary>A reign that ended by a hand-over.</summary>
 /// <param name="Epoch">The reign.</param>
@@ -90,6 +110,8 @@ public sealed record TakeoverPlan(
         PolledCopy recorded = polled.FirstOrDefault(copy => copy.Name == primary);
         if (recorded.Reigns)
             return new TakeoverPlan(TakeoverVerdict.Reigned, primary.Silo, primary, record.Epoch, record.InSync, $"{primary} reigns");
+        if (PolledCopy.IsOutdated(record, polled, out PolledCopy witness))
+            return Unavailable(record, $"the record was read at version {record.Version}, and {witness.Name} has seen version {witness.RecordVersionSeen}. If it stays so the record store has lost a write: restore the store, or have an operator accept the loss");
         PolledCopy[] candidates = [.. polled.Where(copy => copy.State == CopyState.Complete && record.Names(copy.Name) && active.Contains(copy.Name.Silo))];
         if (candidates.Length == 0)
             return Unavailable(record, WhyUnavailable(record, alive));

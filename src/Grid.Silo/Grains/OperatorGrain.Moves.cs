@@ -87,7 +87,7 @@ internal sealed partial class OperatorGrain
             return report with { Obstacle = $"its record was changed meanwhile: {stored.Record}; try again" };
         if (await CopyFor(plan, shard) is not { } copy)
             return report with { Obstacle = "no silo could make an empty copy of it; try again" };
-        ShardRecord next = LossPlan.Next(stored.Record, copy, plan.Epoch, Guid.NewGuid(), Guid.NewGuid());
+        ShardRecord next = plan.Next(stored.Record, copy, Guid.NewGuid(), Guid.NewGuid());
         RecordWrite write = await records.WriteAsync(next, stored.ETag);
         if (!write.Written)
             return report with { Obstacle = $"its record was changed meanwhile: {write.Current.Record}" };

@@ -88,7 +88,8 @@ internal sealed class GridSiloService(
             hosted.Surrendered?.Receiver.Silo ?? "",
             hosted.Surrendered?.Receiver.CopyId ?? Guid.Empty,
             copy.Store.Entries,
-            copy.Log.EndOffset - copy.Applied)) ?? CopyPoll.None(host.Silo);
+            copy.Log.EndOffset - copy.Applied,
+            copy.RecordVersionSeen)) ?? CopyPoll.None(host.Silo);
     }
 
     public ValueTask<bool> IsGoneAsync(SiloAddress silo) => new(DeathWatch.IsGoneAsync(silo, SiloAddress.FromParsableString(host.Silo)));

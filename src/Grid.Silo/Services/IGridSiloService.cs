@@ -115,7 +115,8 @@ internal readonly record struct LeaseCall(
     [property: Id(0)] int Shard,
     [property: Id(1)] Guid CopyId,
     [property: Id(2)] long Epoch,
-    [property: Id(3)] int LeaseMs);
+    [property: Id(3)] int LeaseMs,
+    [property: Id(4)] long RecordVersion);
 
 /// <summary>A silo's word about its copy of a shard.</summary>
 [GenerateSerializer, Immutable, Alias("Grid.CopyPoll")]
@@ -132,10 +133,11 @@ internal readonly record struct CopyPoll(
     [property: Id(9)] string ReceiverSilo,
     [property: Id(10)] Guid ReceiverCopyId,
     [property: Id(11)] long Entries,
-    [property: Id(12)] long Unapplied)
+    [property: Id(12)] long Unapplied,
+    [property: Id(13)] long RecordVersionSeen)
 {
     /// <summary>The answer of a silo that has no copy.</summary>
-    public static CopyPoll None(string silo) => new(false, silo, Guid.Empty, (int)CopyState.Empty, 0, 0, 0, false, 0, "", Guid.Empty, 0, 0);
+    public static CopyPoll None(string silo) => new(false, silo, Guid.Empty, (int)CopyState.Empty, 0, 0, 0, false, 0, "", Guid.Empty, 0, 0, 0);
 
     public PolledCopy ToPolled() => new(
         new CopyName(Silo, CopyId),
@@ -145,7 +147,8 @@ internal readonly record struct CopyPoll(
         Reigns,
         SurrenderedEpoch > 0 ? new SurrenderedReign(SurrenderedEpoch, new CopyName(ReceiverSilo, ReceiverCopyId)) : null,
         Entries,
-        Unapplied);
+        Unapplied,
+        RecordVersionSeen);
 }
 
 /// <summary>A silo's copies, for the status.</summary>

@@ -41,7 +41,7 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
         {
             LeaseCall request = requests[i];
             granted[i] = host.Find(request.Shard)?.Use(copy =>
-                copy.Name.CopyId == request.CopyId && copy.TryGrant(request.Epoch, request.LeaseMs, SiloClock.Now.MonotonicMs)) ?? false;
+                copy.Name.CopyId == request.CopyId && copy.TryGrant(request.Epoch, request.RecordVersion, request.LeaseMs, SiloClock.Now.MonotonicMs)) ?? false;
         }
 
         return granted;
@@ -70,7 +70,7 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
     {
         try
         {
-            LeaseCall[] calls = [.. wishes.Select(wish => new LeaseCall(wish.Request.Shard, wish.Copy.CopyId, wish.Request.Epoch, wish.Request.LeaseMs))];
+            LeaseCall[] calls = [.. wishes.Select(wish => new LeaseCall(wish.Request.Shard, wish.Copy.CopyId, wish.Request.Epoch, wish.Request.LeaseMs, wish.Request.RecordVersion))];
             bool[] granted = await silos.At(SiloAddress.FromParsableString(silo)).GrantAsync(calls).AsTask()
                 .WaitAsync(TimeSpan.FromMilliseconds(calls.Max(static call => call.LeaseMs)));
             for (int i = 0; i < wishes.Length; i++)

@@ -40,10 +40,13 @@ public sealed class LeaseTests
         rig.Wait(50);
         Assert.False(rig.Core.HoldsLease(rig.Now));
         Ticket read = rig.Execute(Requests.Build([Op.Get("k")], committed: false));
+        Ticket write = rig.Do(Op.Set("k", "2"));
         Assert.Null(read.Answer);
+        Assert.Null(write.Answer);
         rig.MajorityAtMs = rig.Ms;
         rig.Wait(50);
         Assert.Equal(BatchStatus.Ok, read.Done.Status);
+        Assert.Equal(BatchStatus.Ok, write.Done.Status);
     }
 
     [Fact]
@@ -98,12 +101,12 @@ public sealed class LeaseTests
     public void A_copy_that_has_seen_a_higher_epoch_or_is_not_whole_never_grants()
     {
         using ShardCopy copy = PrimaryRig.NewCopy("b");
-        Assert.True(copy.TryGrant(3, 1000, 5000));
-        Assert.Equal(6000, copy.GrantedUntilMs);
+        Assert.True(copy.TryGrant(3, 7, 1000, 5000));
+        Assert.Equal((6000, 7), (copy.GrantedUntilMs, copy.RecordVersionSeen));
         copy.Observe(4, 0);
-        Assert.False(copy.TryGrant(3, 1000, 9000));
+        Assert.False(copy.TryGrant(3, 7, 1000, 9000));
         copy.State = CopyState.Loading;
-        Assert.False(copy.TryGrant(4, 1000, 9000));
+        Assert.False(copy.TryGrant(4, 7, 1000, 9000));
         Assert.Equal(6000, copy.GrantedUntilMs);
     }
 

@@ -51,12 +51,21 @@ public sealed class LossPlanTests
     public void The_next_record_is_another_line_of_data_with_one_copy()
     {
         Guid lineage = Guid.NewGuid();
-        ShardRecord next = LossPlan.Next(Record, C, 7, lineage, Guid.NewGuid());
+        ShardRecord next = Decide(["c"], Copy(C, 3, 50, epochSeen: 6)).Next(Record, C, lineage, Guid.NewGuid());
         Assert.Equal((lineage, 7L, (CopyName?)C, Record.Version + 1), (next.Lineage, next.Epoch, next.Primary, next.Version));
         Assert.Equal([C], next.InSync);
 
         TakeoverPlan takeover = TakeoverPlan.Decide(next, [Copy(C, 3, 50)], ["c"], ["c"]);
         Assert.Equal((TakeoverVerdict.Adopt, C, 8L), (takeover.Verdict, takeover.Copy, takeover.Epoch));
+    }
+
+    [Fact]
+    public void Where_the_record_has_lost_a_version_that_a_copy_has_seen_whom_it_names_is_no_obstacle_and_the_next_one_is_above_all()
+    {
+        LossPlan plan = Decide(["b", "c"], Copy(B, 4, 10), Copy(C, 4, 12) with { RecordVersionSeen = Record.Version + 3 });
+        Assert.Equal((null, C), (plan.Obstacle, plan.Best!.Value.Name));
+        Assert.Equal(Record.Version + 4, plan.Next(Record, C, Guid.NewGuid(), Guid.NewGuid()).Version);
+        Assert.Contains("can take over", Decide(["b", "c"], Copy(B, 4, 10), Copy(C, 4, 12) with { RecordVersionSeen = Record.Version }).Obstacle);
     }
 
     private static LossPlan Decide(string[] alive, params PolledCopy[] polled) => LossPlan.Decide(Record, Answers(polled), alive);

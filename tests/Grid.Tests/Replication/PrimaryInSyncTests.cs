@@ -113,6 +113,21 @@ public sealed class PrimaryInSyncTests
     }
 
     [Fact]
+    public void A_record_of_ones_own_epoch_that_was_not_expected_is_taken_as_it_is_and_the_change_tried_again()
+    {
+        PrimaryRig rig = new();
+        rig.Attach("b");
+        rig.Acknowledge("b");
+        Guid proposed = rig.Writing!.Nonce;
+        CopyName other = new("c", Guid.NewGuid());
+        rig.RecordIs(rig.Core.Record.WithInSync([.. rig.Core.Record.InSync, other], Guid.NewGuid()));
+        Assert.Null(rig.SteppedDown);
+        Assert.Contains(other, rig.Core.RequiredMembers());
+        Assert.Contains(rig.CopyOn("b"), rig.Writing!.InSync);
+        Assert.NotEqual(proposed, rig.Writing.Nonce);
+    }
+
+    [Fact]
     public void A_member_on_a_silo_that_lives_is_waited_for_as_long_as_the_time_out()
     {
         PrimaryRig rig = new PrimaryRig().With("b");

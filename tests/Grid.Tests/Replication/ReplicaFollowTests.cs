@@ -145,6 +145,9 @@ public sealed class ReplicaFollowTests
 
         Assert.InRange(at[^1] - at[^2], 900, 2100);
         Assert.True(at[1] - at[0] < at[^1] - at[^2]);
+
+        // With jitter, so that many replicas of a primary that was lost do not all come at once.
+        Assert.True(new[] { at[^1] - at[^2], at[^2] - at[^3], at[^3] - at[^4] }.Distinct().Count() > 1);
     }
 
     [Fact]

@@ -119,6 +119,17 @@ public sealed class TakeoverPlanTests
         Assert.False(TakeoverPlan.KnowsEnough(ShardRecord.Fresh(0, Guid.NewGuid(), Guid.NewGuid()), [Copy(B, 4, 10)]));
     }
 
+    [Fact]
+    public void Nobody_takes_over_by_a_record_that_is_older_than_one_that_a_copy_has_seen()
+    {
+        PolledCopy newer = Copy(C, 4, 10) with { RecordVersionSeen = Record.Version + 1 };
+        TakeoverPlan plan = Decide(["b", "c"], Copy(B, 4, 12), newer);
+        Assert.Equal(TakeoverVerdict.Unavailable, plan.Verdict);
+        Assert.Contains("has lost a write", plan.Reason);
+        Assert.Equal(TakeoverVerdict.Unavailable, Decide(["b", "c"], Copy(B, 4, 12), newer with { Name = new CopyName("c", Guid.NewGuid()) }).Verdict);
+        Assert.Equal(TakeoverVerdict.Adopt, Decide(["b", "c"], Copy(B, 4, 12), newer with { RecordVersionSeen = Record.Version }).Verdict);
+    }
+
     private static TakeoverPlan Decide(string[] alive, params PolledCopy[] polled) => TakeoverPlan.Decide(Record, polled, alive, alive);
 
     private static PolledCopy Copy(CopyName name, long epoch, long offset, long epochSeen = 4) =>

@@ -19,6 +19,9 @@ internal sealed record SimOperation(
 /// <summary>A batch of a client, through all its tries.</summary>
 internal sealed class ClientCall(SimClient client, int shard, IReadOnlyList<SimOperation> operations, WriteDurability durability)
 {
+    /// <summary>The most operations in one call.</summary>
+    public const int OperationsMax = 5;
+
     private readonly bool[] _onlyLookUp = new bool[operations.Count];
     private byte[]? _body;
 

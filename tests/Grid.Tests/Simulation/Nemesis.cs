@@ -16,8 +16,11 @@ internal sealed class Nemesis(World world)
         Repeat(world.Plan.HandOverMs, () => HandOver(_random.Pick(world.Running)));
         Repeat(world.Plan.SplitMs, Split);
         Repeat(world.Plan.CoupMs, () => Coup(_random.Below(world.Plan.Shards)));
+        Repeat(world.Plan.LossMs, () => Lose(_random.Below(world.Plan.Shards)));
         if (world.Plan.WishMs > 0)
             new Wisher(world).Begin();
+        if (world.Plan.LossMs > 0)
+            new Operator(world).Begin();
     }
 
     /// <summary>True when every shard keeps a whole in-sync copy without this silo.</summary>
@@ -119,8 +122,7 @@ internal sealed class Nemesis(World world)
     private void Freeze(SimSilo victim, int ms)
     {
         world.Note($"{victim.Name} freezes for {ms} ms");
-        victim.FrozenUntilUs = world.NowUs + (ms * 1000L);
-        victim.Trouble(world.NowMs + ms);
+        victim.Freeze(ms);
         if (ms > 500 && CanSpare(victim) && _random.Chance(0.3))
             world.DeclareDead(victim);
     }
@@ -232,7 +234,12 @@ internal sealed class Nemesis(World world)
         victim.SlowFactor = _random.Between(5, 60);
         victim.Trouble(world.NowMs + ms);
         world.Note($"{victim.Name} is {victim.SlowFactor} times as slow for {ms} ms");
-        world.After(ms * 1000L, null, () => victim.SlowFactor = world.Chaos ? usual : 1);
+        world.NoteCause(victim, "slow");
+        world.After(ms * 1000L, null, () =>
+        {
+            world.NoteCause(victim, "was slow");
+            victim.SlowFactor = world.Chaos ? usual : 1;
+        });
     }
 
     /// <summary>An activation is lost from the directory and works on, while another one takes the copy on the same silo.</summary>
@@ -263,11 +270,7 @@ internal sealed class Nemesis(World world)
         world.Note($"coup of {usurper.Name} against {primary.Name} over shard {shard}");
         world.Count("Coup");
         SimSilo lonely = _random.Chance(0.5) ? usurper : primary;
-        foreach (SimSilo other in world.Silos.Where(other => other != lonely))
-        {
-            world.Cut(lonely, other);
-            world.Cut(other, lonely);
-        }
+        CutOff(lonely);
 
         // Activations are lost from the directory when silos come and go.
         if (_random.Chance(0.2))
@@ -307,6 +310,64 @@ internal sealed class Nemesis(World world)
             else
                 Cut(victim, everywhere: true, bothWays: ms % 2 == 0);
         });
+    }
+
+    /// <summary>
+    /// A shard loses all its in-sync copies: at once, after a member has fallen behind, so that a copy is left which has not everything, or all but a primary
+    /// that hears nobody, goes on alone, and is given up only later.
+    /// </summary>
+    private void Lose(int shard)
+    {
+        ShardRecord record = world.Store.Current(shard);
+        if (record.Epoch == 0 || IsLost(world, shard) || world.Doomed.Count > 0)
+            return;
+        SimSilo[] members = [.. record.Members.Select(member => world.Find(member.Silo)).OfType<SimSilo>()];
+        SimSilo? primary = record.Primary is { } name ? world.Find(name.Silo) : null;
+        int how = _random.Below(3), timeoutMs = world.Plan.Primary.ReplicaTimeoutMs;
+        if (how == 0 && members.Length > 0)
+        {
+            CutOff(_random.Pick(members));
+            world.After(_random.Between(timeoutMs, 3 * timeoutMs) * 1000L, null, () => TakeAway(shard, except: null));
+        }
+        else if (how == 1 && primary is { Up: true, DeclaredDead: false })
+        {
+            CutOff(primary);
+            TakeAway(shard, except: primary);
+            world.After(_random.Between(1200, 1800) * 1000L, null, () =>
+            {
+                if (world.Chaos)
+                    world.DeclareDead(primary);
+            });
+            world.After(_random.Between(3000, 4500) * 1000L, null, world.Heal);
+            return;
+        }
+        else
+        {
+            TakeAway(shard, except: null);
+        }
+
+        world.After(3500L * timeoutMs, null, world.Heal);
+    }
+
+    private void CutOff(SimSilo lonely)
+    {
+        foreach (SimSilo other in world.Silos.Where(other => other != lonely))
+        {
+            world.Cut(lonely, other);
+            world.Cut(other, lonely);
+        }
+    }
+
+    /// <summary>Every silo that has a copy which the record may name crashes.</summary>
+    private void TakeAway(int shard, SimSilo? except)
+    {
+        if (!world.Chaos || world.Doomed.Count > 0)
+            return;
+        world.Count("Loss");
+        CopyName[] named = [.. world.Store.MayLand(shard).Append(world.Store.Current(shard)).SelectMany(record => record.InSync).Distinct()];
+        world.Note($"shard {shard} loses {string.Join(", ", named)}{(except is null ? "" : $", but for {except.Name}, which hears nobody")}");
+        foreach (SimSilo victim in named.Select(copy => world.Find(copy.Silo)).OfType<SimSilo>().Distinct().Where(silo => silo != except && !silo.DeclaredDead))
+            world.Crash(victim);
     }
 
     private void DeclareDeadIfSpare(SimSilo victim)

@@ -75,10 +75,12 @@ internal sealed partial class Oracle
         {
             string key = $"k{world.Random.Below(world.Plan.Keys)}";
             byte[] bytes = Encoding.UTF8.GetBytes(key);
-            bool found = keyspace.Lookup(bytes, KeyHash.Compute(bytes), 0, out EntryView entry) == EntryState.Live;
+            long unixMs = world.Now(silo).UnixMs;
+            bool found = keyspace.Lookup(bytes, KeyHash.Compute(bytes), world.Plan.Broken.HasFlag(RuntimeBug.ShowsExpiredLocally) ? 0 : unixMs, out EntryView entry) == EntryState.Live;
             ulong version = found ? entry.Version : 0;
+            Require(!found || entry.ExpiryUnixMs == 0 || entry.ExpiryUnixMs > unixMs, $"freshness: {copy.Name} shows {keyspace.Name}/{key}, which has expired by its clock");
             Require(
-                reign.Times.Was(keyspace.Name, key, Math.Min(from.Offset, copy.Applied), copy.Applied, state => state.Version == version),
+                reign.Times.Was(keyspace.Name, key, Math.Min(from.Offset, copy.Applied), copy.Applied, state => state.Version == version || (!found && state.Expiry != 0 && state.Expiry <= unixMs)),
                 $"freshness: {copy.Name} shows {keyspace.Name}/{key} with version {version:x}, which it never had between {from} and {copy.Applied}");
         }
     }

@@ -20,6 +20,8 @@ internal sealed partial class Oracle
 
     public void OnReport(SimPrimary primary, PrimaryEvent what, string silo, string details)
     {
+        NoteBudget(primary, what, silo);
+        NoteCause(primary, what, silo, details);
         FullSyncs += what == PrimaryEvent.WindowClosed ? 1 : 0;
         LinksEnded += what == PrimaryEvent.LinkEnded ? 1 : 0;
         if (what == PrimaryEvent.LinkEnded && details.StartsWith("it has not been heard of", StringComparison.Ordinal))
@@ -51,6 +53,7 @@ internal sealed partial class Oracle
         Require(_attaches.GetValueOrDefault((epoch, silo), -1) < request.Attach, $"links: attach {request.Attach} of {silo} replaces attach {_attaches.GetValueOrDefault((epoch, silo))}");
         _attaches[(epoch, silo)] = request.Attach;
         _foundWrong.Add(request.FailedSnapshot);
+        NoteAttached(silo);
         PrimaryLink link = primary.Core.Links.First(link => link.Silo == silo);
         Require(
             link.Phase == LinkPhase.Online == expected is not null,
@@ -81,6 +84,8 @@ internal sealed partial class Oracle
             Require(pinned <= options.SyncPinBytesMax + ChunkBytes + (4 * world.Plan.ValueBytesMax), $"12: {link.Silo} pins {pinned} bytes of log, at most {options.SyncPinBytesMax} may be");
         }
 
+        Require(!core.IsSealed || nowMs - _reigns[core.Epoch].SealedAtMs < options.SealedMs, $"hand-over: epoch {core.Epoch} has been sealed for {nowMs - _reigns[core.Epoch].SealedAtMs} ms, at most {options.SealedMs} are allowed");
+        Require(core.BatchesKeptMost <= options.BatchesBehindHoleMax, $"12: {core.BatchesKeptMost} batches of one client wait behind a hole, at most {options.BatchesBehindHoleMax} may");
         long holeMs = core.OldestHoleMs(primary.Now);
         Require(holeMs < options.HoleWaitMs, $"12: a batch has waited behind a hole for {holeMs} ms, {options.HoleWaitMs} ms are allowed");
         int waitingMax = options.RepliesWaitingMax + Math.Min(options.BatchesBehindHoleMax, world.Plan.OutstandingMax);
@@ -103,7 +108,10 @@ internal sealed partial class Oracle
         Require(plan.Transport == options.Transport, $"snapshot: it goes to {plan.Transport}, not to {options.Transport}");
         Require(!primary.Silo.Places.IsWaiting(primary), $"12: a snapshot is begun without a place for it");
         foreach (SnapshotMember member in plan.Members)
+        {
             CheckNotNamed(primary, member);
+            OnFullSync(primary, member.Silo);
+        }
     }
 
     /// <summary>A saved snapshot goes to a member of the cohort, or to one that came late.</summary>
@@ -129,6 +137,11 @@ internal sealed partial class Oracle
     /// <summary>Whether a change of settings leaves a link alone: only one whose command stream would be agreed on differently ends.</summary>
     public static bool StaysWith(PrimaryLink link, PrimaryOptions options) =>
         link.Phase != LinkPhase.Online || link.Packer is not null == (options.Compress && link.Request.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
+
+    /// <summary>The same at the other end: a replica attaches anew only where its command stream would be agreed on differently.</summary>
+    public void AfterChange(SimReplica replica, bool stays, long attach) => Require(
+        !stays || replica.Core.AttachNumber == attach,
+        $"settings: {replica.Silo.Name} attaches anew after a change that does not concern its link");
 
     public void AfterChange(SimPrimary primary, Dictionary<string, (long Attach, bool Stays)> before)
     {

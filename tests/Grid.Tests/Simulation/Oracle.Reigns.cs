@@ -2,6 +2,8 @@ using Grid.Formats.Mutations;
 using Grid.Replication.Log;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Replication.Sessions;
+using Grid.Replication.Takeover;
 
 namespace Grid.Tests.Simulation;
 
@@ -17,11 +19,18 @@ internal sealed partial class Oracle
         Require(!_reigns.ContainsKey(epoch), $"3: epoch {epoch} begins twice");
         Require(primary.Copy.State == Grid.Replication.Copies.CopyState.Complete, $"13: {primary.Copy.Name} reigns and is {primary.Copy.State}");
         // One that waited for its grant's end may have been deposed meanwhile.
-        Require(_committed.Epoch > epoch || Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
+        Require(_committed.Epoch > epoch || IsGivenUp(primary.Core.Record.Lineage) || Holds(primary.Copy, _committed), $"1: {primary.Copy.Name} at {primary.Copy.Position} begins epoch {epoch} without the committed {_committed}");
         Reign reign = new(epoch, [.. primary.Copy.History.Starts], primary.Copy.Log.EndOffset) { LogBegan = primary.Copy.Log.FirstOffset };
         for (long offset = 1; offset <= reign.End; offset++)
             reign.Model.Apply(_truth[new LogPosition(reign.EpochAt(offset), offset)], IsOrdered);
         _reigns.Add(epoch, reign);
+    }
+
+    /// <summary>A member takes over: only when the recorded primary was declared dead, or its silo has answered that nobody reigns there.</summary>
+    public void OnTakeover(SimSilo silo, ShardRecord record, IReadOnlyCollection<PolledCopy> polled)
+    {
+        if (record.Primary is { } primary)
+            Require(!silo.Alive.Contains(primary.Silo) || polled.Any(copy => copy.Name.Silo == primary.Silo && !copy.Reigns), $"takeover: {silo.Name} takes over from {primary}, which lives and does not answer");
     }
 
     public void OnReignEnds(SimPrimary primary) => CheckPrimary(primary);
@@ -38,9 +47,12 @@ internal sealed partial class Oracle
     }
 
     /// <summary>Between the seal and the surrender nothing is appended.</summary>
-    private void CheckSeal(ShardPrimary core, Reign reign)
+    private void CheckSeal(SimPrimary primary, Reign reign)
     {
+        ShardPrimary core = primary.Core;
         Require(!reign.Surrendered, $"hand-over: epoch {reign.Epoch} has surrendered and reigns on");
+        if (!core.IsSealed || reign.SealedAt is null)
+            reign.SealedAtMs = primary.Now.MonotonicMs;
         reign.SealedAt = core.IsSealed ? reign.SealedAt ?? core.LogEnd : null;
         Require(reign.SealedAt is null || reign.SealedAt == core.LogEnd, $"hand-over: epoch {reign.Epoch} is sealed at {reign.SealedAt}, its log ends at {core.LogEnd}");
     }
@@ -54,11 +66,12 @@ internal sealed partial class Oracle
         Require(core.Committed >= reign.Committed, $"6: committed fell from {reign.Committed} to {core.Committed} in epoch {core.Epoch}");
         Require(core.Committed <= core.LogEnd, $"6: {core.Committed} is committed of a log that ends at {core.LogEnd}");
         if (core.Committed > reign.Committed || reign.Committed == 0)
-            Commit(reign, core.Committed);
+            Commit(reign, core.Committed, IsGivenUp(core.Record.Lineage));
         if (core.IsDown || !primary.Copy.IsOwnedBy(primary.Token))
             return;
         CheckRequired(core);
-        CheckSeal(core, reign);
+        CheckSeal(primary, reign);
+        CheckSessions(primary);
         foreach (PrimaryLink link in core.Links)
             CheckLink(primary, link);
         PrimaryOptions options = primary.Options;
@@ -71,12 +84,14 @@ internal sealed partial class Oracle
     }
 
     /// <summary>What is committed is in the log of every reign to come, and of one line with what was committed before.</summary>
-    private void Commit(Reign reign, long committed)
+    private void Commit(Reign reign, long committed, bool isGivenUp)
     {
         LogPosition at = new(reign.EpochAt(committed), committed);
         if (committed > reign.Adopted)
             CheckLeases(reign.Epoch, "commits");
         reign.Committed = committed;
+        if (isGivenUp)
+            return;
         if (committed > _committed.Offset)
         {
             Require(_committed.Offset == 0 || reign.EpochAt(_committed.Offset) == _committed.Epoch, $"6: epoch {reign.Epoch} commits {at} on a line without the committed {_committed}");
@@ -91,6 +106,19 @@ internal sealed partial class Oracle
         }
     }
 
+    private void CheckSessions(SimPrimary primary)
+    {
+        PrimaryOptions options = primary.Options;
+        Require(primary.Copy.Sessions.Count <= options.SessionsMax, $"12: {primary.Copy.Sessions.Count} clients are remembered, at most {options.SessionsMax} may be");
+        if (world.Steps % 20 != 0)
+            return;
+
+        // What a client repeats that is older than its newest is remembered beside that, until something newer takes effect.
+        int repeated = ClientCall.OperationsMax * world.Plan.OutstandingMax;
+        foreach (ClientSession session in primary.Copy.Sessions.Sessions)
+            Require(session.Count <= options.SessionEntriesMax + repeated, $"12: {session.Count} operations of client {session.Client} are remembered, at most {options.SessionEntriesMax} may be");
+    }
+
     private void CheckRequired(ShardPrimary core)
     {
         ShardRecord stored = world.Store.Current(shard);
@@ -100,6 +128,12 @@ internal sealed partial class Oracle
             if (record.Epoch == core.Epoch)
                 Require(record.Members.All(required.Contains), $"2: the record may hold {record}, only {string.Join(", ", required)} are required");
         }
+    }
+
+    public void OnExecuted(SimPrimary primary)
+    {
+        if (_reigns.TryGetValue(primary.Core.Epoch, out Reign? reign))
+            Learn(primary, reign);
     }
 
     /// <summary>Takes what the primary appended into the truth.</summary>
@@ -148,6 +182,9 @@ internal sealed partial class Oracle
 
         /// <summary>Where the log ended when the primary sealed, while it is sealed.</summary>
         public long? SealedAt { get; set; }
+
+        /// <summary>Since when it is sealed.</summary>
+        public long SealedAtMs { get; set; }
 
         public PathModel Model { get; } = new() { Times = new Timeline() };
 

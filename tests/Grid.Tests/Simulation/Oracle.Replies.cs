@@ -22,7 +22,7 @@ internal sealed partial class Oracle
             return;
         long[] depends = [.. attempt.Call.Operations.Select(operation =>
             !operation.Looks ? 0 : operation.LooksAtAll ? reign.Model.NewestIn(operation.Keyspace, reign.End) : reign.Model.NewestOf(operation.Keyspace, operation.Key))];
-        _arrivals[(reign.Epoch, attempt)] = new Arrival(reign.End, depends);
+        _arrivals[(reign.Epoch, attempt)] = new Arrival(reign.End, depends, world.Steps);
     }
 
     /// <summary>A reply leaves.</summary>
@@ -34,12 +34,15 @@ internal sealed partial class Oracle
         if (header.Status != BatchStatus.Ok)
             return;
         CheckLeases(primary.Core.Epoch, "answers");
+        Require(call.Committed || !IsGivenUp(primary.Core.Record.Lineage), $"loss: epoch {primary.Core.Epoch} of a line of data that was given up answers {call}");
         _arrivals.Remove((primary.Core.Epoch, attempt), out Arrival? arrival);
         long committed = primary.Core.Committed;
         Require(header.Epoch == primary.Core.Epoch, $"9: a reply of epoch {header.Epoch} in epoch {primary.Core.Epoch}");
         Reign reign = _reigns[primary.Core.Epoch];
         List<SimResult> results = call.ReadResults(reply);
         Require(results.Count == call.Operations.Count, $"10: {results.Count} results for {call}");
+        if (results.Count == 1 && results[0].Status == OperationStatus.Overloaded && arrival?.Step == world.Steps)
+            CheckRefusal(primary, call);
         for (int i = 0; i < results.Count; i++)
         {
             if (results[i].Status is OperationStatus.NotEnoughReplicas or OperationStatus.Overloaded or OperationStatus.Invalid or OperationStatus.Overtaken or OperationStatus.SessionExpired)
@@ -78,7 +81,7 @@ internal sealed partial class Oracle
     {
         for (int i = 0; i < results.Count; i++)
         {
-            if (call.FirstOperation == 0 || !IsWrite(call.Operations[i]) || results[i].Status is OperationStatus.Ok or OperationStatus.SessionExpired)
+            if (Losses > 0 || call.FirstOperation == 0 || !IsWrite(call.Operations[i]) || results[i].Status is OperationStatus.Ok or OperationStatus.SessionExpired)
                 continue;
             (ulong, long) operation = (call.Client.Id, call.FirstOperation + i);
             _toldNothing.Add(operation);
@@ -180,5 +183,5 @@ internal sealed partial class Oracle
         operation.Kind is OperationKind.Set or OperationKind.Delete or OperationKind.Increment or OperationKind.Expire or OperationKind.Clear;
 
     /// <summary>What a request found when it arrived.</summary>
-    private sealed record Arrival(long LogEnd, long[] DependsAtLeast);
+    private sealed record Arrival(long LogEnd, long[] DependsAtLeast, long Step);
 }

@@ -46,7 +46,10 @@ internal sealed partial class Oracle(World world, int shard)
 
         CheckRecord(world.Store.Current(shard), "the record");
         foreach (ShardRecord record in world.Store.MayLand(shard))
-            CheckRecord(record, "a record on its way");
+        {
+            if (record.Lineage == world.Store.Current(shard).Lineage)
+                CheckRecord(record, "a record on its way");
+        }
     }
 
     /// <summary>A snapshot was loaded: its contents must be those of its base, exactly.</summary>
@@ -56,6 +59,10 @@ internal sealed partial class Oracle(World world, int shard)
     {
         Require(after.Epoch >= before.Epoch && after.Version == before.Version + 1, $"6: the record fell from {before} to {after}");
         Require(after.Primary is { } primary && after.Names(primary), $"13: the primary is not in the in-sync set of {after}");
+        if (after.Lineage != before.Lineage)
+            OnLoss(before, after);
+        else if (after.Epoch > before.Epoch && before.Epoch > 0)
+            Require(after.InSync.All(before.Names), $"13: a reign begins with copies that were not in sync before: {before} became {after}");
     }
 
     /// <summary>All copies hold the same and what is true; nothing that was acknowledged is missing.</summary>
@@ -72,8 +79,7 @@ internal sealed partial class Oracle(World world, int shard)
     {
         foreach (CopyName name in record.InSync)
         {
-            Slot? slot = world.Find(name.Silo)?.Slot(shard);
-            if ((slot?.Copy?.Name == name ? slot.Copy : slot?.Coming?.Name == name ? slot.Coming : null) is not { } copy)
+            if (Named(name) is not { } copy)
                 continue;
             Require(copy.State == CopyState.Complete, $"13: {what} names {name}, which is {copy.State}");
             Require(Holds(copy, _acknowledged), $"1: {what} names {name} at {copy.Position}, which lacks the acknowledged write {_acknowledged}");
@@ -113,6 +119,8 @@ internal sealed partial class Oracle(World world, int shard)
         Require(
             copy.Applied <= Math.Max(copy.CommittedSeen, check.AppliedByReign),
             $"5: {copy.Name} applied {copy.Applied}, has seen {copy.CommittedSeen} committed");
+        if (IsGivenUp(copy.Lineage))
+            return;
         Require(copy.CommittedSeen <= _committed.Offset, $"5: {copy.Name} saw {copy.CommittedSeen} committed, no primary is beyond {_committed}");
         if (slot.Replica is { } replica)
             CheckReplica(slot, replica);

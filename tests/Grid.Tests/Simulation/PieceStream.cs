@@ -84,7 +84,11 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
         new LinkItem(LinkItemKind.SnapshotChunk, 0, _sequence++, primary.Core.Epoch, primary.Core.Committed, announcement.SnapshotId, _sent, 0).Write(item);
         item.Write(piece);
         if (checksums && !piece.IsEmpty && world.Chaos && world.Random.Chance(world.Plan.PayloadDamaged / 4))
+        {
             item.WritableSpan[LinkItem.HeadLength + world.Random.Below(piece.Length)] ^= 0x10;
+            world.Oracles[primary.Copy.Shard].NoteCause(Member.Silo, "a payload damaged");
+        }
+
         LinkItem.Seal(item);
         _sent += piece.Length;
         _pipe.Send(item, Member.Attach);

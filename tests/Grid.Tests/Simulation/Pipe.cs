@@ -39,7 +39,11 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
     private void ComeLate(byte[] item)
     {
         if (world.Find(target) is { } silo)
-            world.After(world.Random.Below(150_000), silo, () => silo.Slot(shard).OnItem(item, isSnapshot));
+            world.After(world.Random.Below(150_000), silo, () =>
+            {
+                Note("an item came too late");
+                silo.Slot(shard).OnItem(item, isSnapshot);
+            });
     }
 
     private void Pump()
@@ -68,7 +72,7 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         {
             // It may arrive although nobody hears that it did, and will be sent again.
             if (silo is { Up: true } && silo.FrozenUntilUs <= world.NowUs && world.Reaches(sender.Silo, silo) && world.Random.Chance(0.3))
-                Hand(silo.Slot(shard), _queue.Peek().Item.Span);
+                HandUnheard(silo);
             if (world.NowUs - _headSinceUs < GiveUpAfterUs)
                 Try(20_000);
             else
@@ -89,6 +93,14 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         Pump();
     }
 
+    private void HandUnheard(SimSilo silo)
+    {
+        Note("an item that comes again");
+        Hand(silo.Slot(shard), _queue.Peek().Item.Span);
+    }
+
+    private void Note(string cause) => world.Oracles[shard].NoteCause(target, cause);
+
     private void Hand(Slot slot, ReadOnlySpan<byte> item)
     {
         if (!world.Chaos)
@@ -98,9 +110,14 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         }
 
         if (world.Random.Chance(world.Plan.ItemLost))
+        {
+            Note("an item lost");
             return;
+        }
+
         if (world.Random.Chance(world.Plan.ItemDamaged))
         {
+            Note("an item damaged");
             byte[] damaged = item.ToArray();
             damaged[world.Random.Below(damaged.Length)] ^= (byte)(1 << world.Random.Below(8));
             slot.OnItem(damaged.AsSpan(0, world.Random.Chance(0.3) ? world.Random.Below(damaged.Length) : damaged.Length), isSnapshot);
@@ -111,13 +128,18 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         if (!world.Random.Chance(world.Plan.ItemRepeated))
             return;
         byte[] again = item.ToArray();
-        world.After(world.Random.Below(200_000), slot.Silo, () => slot.OnItem(again, isSnapshot));
+        world.After(world.Random.Below(200_000), slot.Silo, () =>
+        {
+            Note("an item came again");
+            slot.OnItem(again, isSnapshot);
+        });
     }
 
     private void Fail()
     {
         (_, long attach, _) = _queue.Peek();
         Clear();
+        Note("the stream failed");
         world.After(1, sender.Silo, () => sender.LinkFailed(target, attach, "the stream failed"));
     }
 }

@@ -24,7 +24,7 @@ internal sealed class RecordStore
     public IEnumerable<ShardRecord> MayLand(int shard) =>
         _onTheWay.Where(write => write.Record.Shard == shard && write.Expected == _records[shard].Nonce).Select(write => write.Record);
 
-    public void Read(SimSilo from, int shard, Action<ShardRecord> done)
+    public void Read(SimSilo? from, int shard, Action<ShardRecord> done)
     {
         _world.After(Delay(), null, () =>
         {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Grid.Storage;
 
@@ -26,6 +28,20 @@ internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? ch
     /// <summary>Shards that were left without a copy.</summary>
     public long Lost { get; private set; }
 
+    /// <summary>How often each kind of thing happened.</summary>
+    public IReadOnlyDictionary<string, long> Counts => _counts;
+
+    /// <summary>How long it took.</summary>
+    public TimeSpan Took { get; private set; }
+
+    /// <summary>Processor time of the whole process meanwhile, be it for tests that ran beside it.</summary>
+    public TimeSpan ProcessorTime { get; private set; }
+
+    /// <summary>What it cost, in one line.</summary>
+    public string Cost => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Done} seeds, {Steps} steps in {Took.TotalSeconds:F0} s on {Environment.ProcessorCount} processors, {ProcessorTime.TotalSeconds:F0} s of processor time, other tests' included");
+
     /// <summary>What was found, by seed.</summary>
     public IReadOnlyDictionary<ulong, SimulationException> Broken => _broken;
 
@@ -37,18 +53,22 @@ internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? ch
     {
         _brokenMax = brokenMax;
         _explain = explain;
+        long began = Stopwatch.GetTimestamp();
+        TimeSpan processorBefore = Environment.CpuUsage.TotalTime;
         Thread[] workers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(Work))];
         foreach (Thread worker in workers)
             worker.Start();
         foreach (Thread worker in workers)
             worker.Join();
+        Took = Stopwatch.GetElapsedTime(began);
+        ProcessorTime = Environment.CpuUsage.TotalTime - processorBefore;
         return this;
     }
 
     public override string ToString()
     {
         StringBuilder text = new($"{Done} seeds, {Steps} steps, {VirtualMs / 1000} virtual seconds, {Lost} shards without a copy left");
-        text.AppendLine().AppendJoin(", ", _counts.Select(count => $"{count.Key} {count.Value}"));
+        text.AppendLine().AppendLine(Cost).AppendJoin(", ", _counts.Select(count => $"{count.Key} {count.Value}"));
         return text.ToString();
     }
 

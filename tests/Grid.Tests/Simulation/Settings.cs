@@ -58,11 +58,13 @@ internal static class Settings
         World world = silo.World;
         bool isPrimary = primary != silo.PrimaryOptions;
         world.Count("SettingsFlipped");
+        world.NoteCause(silo, "settings");
         world.Note($"{silo.Name} is set to {(isPrimary ? $"compress {primary.Compress}, dual {primary.DualChannel}, {primary.Transport}, {primary.MixedCohort}" : $"{replica.Capabilities}, {replica.LoadMode}")}");
         silo.PrimaryOptions = primary;
         silo.ReplicaOptions = replica;
         world.After(world.Random.Below(5000), silo, () =>
         {
+            world.NoteCause(silo, "settings");
             foreach (Slot slot in silo.Slots)
             {
                 if (isPrimary)

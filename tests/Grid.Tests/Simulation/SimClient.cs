@@ -139,7 +139,7 @@ internal sealed class SimClient
     private List<SimOperation> Invent()
     {
         List<SimOperation> operations = [];
-        int count = _world.Random.Chance(0.6) ? 1 : _world.Random.Between(2, 5);
+        int count = _world.Random.Chance(0.6) ? 1 : _world.Random.Between(2, ClientCall.OperationsMax);
         for (int i = 0; i < count; i++)
         {
             string keyspace = $"ks{_world.Random.Below(2)}";
@@ -241,7 +241,7 @@ internal sealed class SimClient
             session.NumbersAnew = false;
             session.Epoch = Math.Max(session.Epoch, session.Coming);
             session.Next = isNewReign ? 1 : session.Next;
-            foreach (ClientCall call in session.Outstanding)
+            foreach (ClientCall call in Makes(RuntimeBug.ClientResendsInReverse) ? session.Outstanding.AsEnumerable().Reverse() : session.Outstanding)
             {
                 call.Number = session.Next++;
                 call.Epoch = session.Epoch;

@@ -80,6 +80,9 @@ internal sealed record SimPlan
     /// <summary>Pause between two words to primaries on where their replicas are to be, in milliseconds; 0 = none says anything.</summary>
     public int WishMs { get; init; }
 
+    /// <summary>Pause between two losses of all in-sync copies of a shard, in milliseconds; 0 = none is ever lost.</summary>
+    public int LossMs { get; init; }
+
     /// <summary>Each silo's share of being slow.</summary>
     public double SlowSilo { get; init; }
 
@@ -230,4 +233,28 @@ internal enum RuntimeBug
 
     /// <summary>Who takes a shard over leaves out whoever did not answer.</summary>
     ForgetsTheSilent = 16384,
+
+    /// <summary>An operator accepts a loss before what was granted to the primary has ended.</summary>
+    AcceptsLossAtOnce = 1 << 15,
+
+    /// <summary>An operator accepts a loss although an in-sync copy may come back.</summary>
+    AcceptsLossOfTheLiving = 1 << 16,
+
+    /// <summary>After a loss the shard goes on under the name of the line of data that was given up.</summary>
+    KeepsLineageAfterLoss = 1 << 17,
+
+    /// <summary>Replicas delete what has expired by their own clocks.</summary>
+    ExpiresAtReplicas = 1 << 18,
+
+    /// <summary>A local read shows what has expired.</summary>
+    ShowsExpiredLocally = 1 << 19,
+
+    /// <summary>The clock for time-outs stands still while its silo does.</summary>
+    ClockStandsStill = 1 << 20,
+
+    /// <summary>A shard is taken over although its primary may live: it does not answer, that is all.</summary>
+    TakesOverFromTheLiving = 1 << 21,
+
+    /// <summary>Under a new reign a client sends again what was under way in another order.</summary>
+    ClientResendsInReverse = 1 << 22,
 }

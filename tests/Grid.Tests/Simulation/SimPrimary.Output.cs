@@ -10,9 +10,12 @@ namespace Grid.Tests.Simulation;
 /// <content>The primary's wishes, carried out.</content>
 internal sealed partial class SimPrimary
 {
+    /// <summary>A link may have begun and be new since a word was sent that comes so late.</summary>
+    private const int LateMs = 30;
+
     void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
     {
-        Damage(item);
+        Damage(item, silo);
         CommandPipe(silo).Send(item, attach, () => ItemSent(silo, attach));
     }
 
@@ -26,6 +29,9 @@ internal sealed partial class SimPrimary
             return;
         _world.After(_world.CallDelayUs(null), null, () => attempt.Call.Client.OnReply(attempt, bytes));
     }
+
+    /// <summary>Of many batches that are executed in one step the first may have left the log before it ends.</summary>
+    void IPrimaryOutput.NoteExecuted(object token, long logEnd) => _oracle.OnExecuted(this);
 
     void IPrimaryOutput.WriteRecord(ShardRecord record)
     {
@@ -58,6 +64,8 @@ internal sealed partial class SimPrimary
     {
         _oracle.OnSending(this, saved, member, CapabilitiesOf(member));
         _world.Count($"Sends{(saved.Announcement.Compressed ? "Packed" : "Plain")}File");
+        if (_damagedFiles.Contains(saved.Announcement.SnapshotId))
+            _oracle.NoteCause(member.Silo, "its file is damaged");
         byte[] file = _files[saved.Announcement.SnapshotId];
         PieceStream stream = new(_world, this, saved.Announcement, member, Options.Checksums, _world.Random.Between(64, 4096));
         _sendings[member.Silo] = stream;
@@ -79,8 +87,18 @@ internal sealed partial class SimPrimary
 
     void IPrimaryOutput.StartReplica(string silo, long endedAttach)
     {
+        if (_avoided.Contains(silo) && !Core.Record.Members.Any(member => member.Silo == silo) && Core.Wanted?.Contains(silo) != true)
+            throw _world.Violation($"Shard {_slot.Shard}: a replica is begun on {silo}, which drains.");
         if (_world.Find(silo) is { } there)
-            _world.Tell(Silo, there, () => there.Slot(_slot.Shard).Follow(Core.Epoch, endedAttach));
+        {
+            long sentAtMs = _world.NowMs;
+            _world.Tell(Silo, there, () =>
+            {
+                if (_world.NowMs - sentAtMs > LateMs)
+                    _oracle.NoteCause(silo, "a word to follow that came late");
+                there.Slot(_slot.Shard).Follow(Core.Epoch, endedAttach);
+            });
+        }
     }
 
     void IPrimaryOutput.AbandonLink(string silo)
@@ -133,7 +151,7 @@ internal sealed partial class SimPrimary
     {
         if (there.Slot(_slot.Shard).Copy is not { } copy || copy.Name != name)
             return;
-        bool granted = copy.TryGrant(request.Epoch, request.LeaseMs, _world.Now(there).MonotonicMs) || _world.Plan.Broken.HasFlag(RuntimeBug.GrantsToAnyEpoch);
+        bool granted = copy.TryGrant(request.Epoch, request.RecordVersion, request.LeaseMs, _world.Now(there).MonotonicMs) || _world.Plan.Broken.HasFlag(RuntimeBug.GrantsToAnyEpoch);
         if (!granted)
             return;
         _oracle.OnGrant(request.Epoch, name);
@@ -141,12 +159,13 @@ internal sealed partial class SimPrimary
     }
 
     /// <summary>Inside a packed item only the frame's own checksums tell that something is wrong.</summary>
-    private void Damage(PooledBuffer item)
+    private void Damage(PooledBuffer item, string silo)
     {
         bool packed = item.Span[1] == (byte)LinkItemKind.PackedMutations && item.Length > LinkItem.HeadLength;
         if (!packed || !Options.Checksums || !_world.Chaos || !_world.Random.Chance(_world.Plan.PayloadDamaged / 8))
             return;
         _world.Count("DamagedInFrame");
+        _oracle.NoteCause(silo, "a payload damaged");
         item.WritableSpan[LinkItem.HeadLength + _world.Random.Below(item.Length - LinkItem.HeadLength)] ^= 0x04;
         LinkItem.Seal(item);
     }

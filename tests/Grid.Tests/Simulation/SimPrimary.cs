@@ -18,6 +18,8 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
     private readonly Dictionary<(string, long), ReplicaCapabilities> _attached = [];
     private readonly Dictionary<string, PieceStream> _sendings = [];
     private readonly Dictionary<long, byte[]> _files = [];
+    private readonly HashSet<long> _damagedFiles = [];
+    private HashSet<string> _avoided = [];
     private bool _flushing;
     private bool _gone;
 
@@ -91,6 +93,13 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
     /// <summary>Somebody who plans says where the replicas are to be.</summary>
     public void Want(string[] silos) => Turn(() => Core.Want(silos, Now));
 
+    /// <summary>Somebody says which silos drain.</summary>
+    public void Avoid(string[] silos)
+    {
+        _avoided = [.. silos];
+        Core.Avoid(silos);
+    }
+
     public void Execute(ClientTry attempt, byte[] blob)
     {
         PooledBuffer request = PooledBuffer.Rent(blob.Length);
@@ -116,6 +125,8 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
         if (Job == job)
             Job = null;
         _files[job.Plan.SnapshotId] = file;
+        if (job.FileIsDamaged)
+            _damagedFiles.Add(job.Plan.SnapshotId);
         Turn(() => Core.OnSnapshotSaved(job.Plan.SnapshotId, file.Length, entries, Now));
     }
 

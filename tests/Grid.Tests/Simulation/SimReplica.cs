@@ -5,12 +5,16 @@ using Grid.Replication.Links;
 using Grid.Replication.Records;
 using Grid.Replication.Replica;
 using Grid.Replication.Time;
+using Grid.Storage;
 
 namespace Grid.Tests.Simulation;
 
 /// <summary>The shell around a replica: carries its wishes out, as the grain of a real silo does.</summary>
 internal sealed class SimReplica : IReplicaOutput
 {
+    /// <summary>Another attach may follow one that is so long under way.</summary>
+    private const int LateMs = 100;
+
     private readonly Slot _slot;
     private readonly World _world;
     private bool _gone;
@@ -51,11 +55,21 @@ internal sealed class SimReplica : IReplicaOutput
     {
         Options = options;
         _told = true;
+        LinkTraits traits = Core.Traits;
+        bool would = traits.HasFlag(LinkTraits.OffersPacking) && options.Capabilities.HasFlag(ReplicaCapabilities.Lz4) && !Core.IsFaulted;
+        bool stays = Core.Phase == ReplicaPhase.Following && would == traits.HasFlag(LinkTraits.PackedCommands);
+        long attach = Core.AttachNumber;
         Core.Reconfigure(options, Now);
+        _world.Oracles[_slot.Shard].AfterChange(this, stays, attach);
         _told = false;
     });
 
-    public void Tick() => Turn(() => Core.Tick(Now));
+    public void Tick() => Turn(() =>
+    {
+        Core.Tick(Now);
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.ExpiresAtReplicas))
+            Core.Copy.Store.FindExpired(Now.UnixMs, 64, new Expirer());
+    });
 
     public void OnItem(ReadOnlySpan<byte> item, bool isSnapshot)
     {
@@ -96,6 +110,7 @@ internal sealed class SimReplica : IReplicaOutput
             return;
         Core.Dispose();
         _gone = true;
+        _world.Oracles[_slot.Shard].NoteCause(Silo.Name, "another replica works on the copy");
         if (_slot.Coming?.Name.CopyId == _coming)
             _slot.Coming = null;
     }
@@ -109,6 +124,7 @@ internal sealed class SimReplica : IReplicaOutput
             _attachedAtMs = Now.MonotonicMs;
         }
 
+        long sentAtMs = _world.NowMs;
         _world.CallShard(
             Silo,
             Silo.Known,
@@ -117,6 +133,8 @@ internal sealed class SimReplica : IReplicaOutput
             (there, answered) =>
             {
                 AttachAnswer answer = there.OnAttach(request);
+                if (request.Attach < Core.AttachNumber || _world.NowMs - sentAtMs > LateMs)
+                    _world.Oracles[_slot.Shard].NoteCause(Silo.Name, "its attach was long under way");
                 _world.Tell(there.Silo, Silo, () =>
                 {
                     answered();
@@ -125,7 +143,11 @@ internal sealed class SimReplica : IReplicaOutput
                     Turn(() => Core.OnAttachAnswered(request.Attach, answer, Now));
                 });
             },
-            () => Turn(() => Core.OnAttachAnswered(request.Attach, null, Now)));
+            () => Turn(() =>
+            {
+                _world.Oracles[_slot.Shard].NoteCause(Silo.Name, "its attach was not answered");
+                Core.OnAttachAnswered(request.Attach, null, Now);
+            }));
     }
 
     void IReplicaOutput.Acknowledge(Acknowledgement acknowledgement)
@@ -155,6 +177,7 @@ internal sealed class SimReplica : IReplicaOutput
 
     void IReplicaOutput.Dismiss()
     {
+        _world.Oracles[_slot.Shard].NoteCause(Silo.Name, "dismissed");
         _world.Count("ReplicaDismissed");
         _world.Note($"{Silo.Name} shard {_slot.Shard}: dismissed");
         _gone = true;
@@ -171,8 +194,18 @@ internal sealed class SimReplica : IReplicaOutput
             _world.Oracles[_slot.Shard].OnLoaded(Core.Copy);
         if (what == ReplicaEvent.LoadOverrun)
             _world.Oracles[_slot.Shard].OnLoadOverrun(Silo, details);
+        _world.Oracles[_slot.Shard].NoteCause(Silo, what, details);
         _world.Count($"Replica{what}");
         _world.Note($"{Silo.Name} shard {_slot.Shard} replica: {what} {details}");
+    }
+
+    private sealed class Expirer : IExpiredSink
+    {
+        public bool OnExpired(Keyspace keyspace, ReadOnlySpan<byte> key, ulong version)
+        {
+            keyspace.Delete(key, KeyHash.Compute(key), version, expired: true);
+            return true;
+        }
     }
 
     /// <summary>What an item may change.</summary>

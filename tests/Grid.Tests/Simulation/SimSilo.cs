@@ -12,6 +12,7 @@ internal sealed class SimSilo
     private readonly Slot[] _slots;
     private readonly long _monotonicAheadMs;
     private readonly long _driftPpm;
+    private readonly List<(long FromMs, int Ms)> _stoodStill = [];
 
     public SimSilo(World world, int index, int generation)
     {
@@ -44,7 +45,7 @@ internal sealed class SimSilo
 
     public bool DeclaredDead { get; set; }
 
-    public long FrozenUntilUs { get; set; }
+    public long FrozenUntilUs { get; private set; }
 
     public int SlowFactor { get; set; }
 
@@ -67,7 +68,26 @@ internal sealed class SimSilo
     }
 
     /// <summary>Its clock for time-outs began at another moment than everybody else's, and runs a little fast or slow.</summary>
-    public long MonotonicMs(long nowMs) => _monotonicAheadMs + nowMs + (nowMs * _driftPpm / 1_000_000);
+    public long MonotonicMs(long nowMs)
+    {
+        foreach ((long fromMs, int ms) in _stoodStill)
+            nowMs -= Math.Clamp(World.NowMs - fromMs, 0, ms);
+        return _monotonicAheadMs + nowMs + (nowMs * _driftPpm / 1_000_000);
+    }
+
+    /// <summary>How long it takes until its clock for time-outs has gone on by so much.</summary>
+    public long UntilUs(long ms) => (ms * 1000L * 1_000_000 / (1_000_000 + _driftPpm)) + 1000;
+
+    /// <summary>It does nothing for a while; its clock for time-outs counts that, as clocks do that count suspension.</summary>
+    public void Freeze(int ms)
+    {
+        FrozenUntilUs = World.NowUs + (ms * 1000L);
+        Trouble(World.NowMs + ms);
+        World.NoteCause(this, "frozen");
+        World.After(ms * 1000L, null, () => World.NoteCause(this, "was frozen"));
+        if (World.Plan.Broken.HasFlag(RuntimeBug.ClockStandsStill))
+            _stoodStill.Add((World.NowMs, ms));
+    }
 
     /// <summary>When its clock for time-outs showed so much, within a millisecond.</summary>
     public long TrueMs(long monotonicMs) => (long)((monotonicMs - _monotonicAheadMs) / (1 + (_driftPpm / 1e6)));
@@ -108,12 +128,19 @@ internal sealed class SimSilo
             slot.Drop();
     }
 
-    /// <summary>Every silo asks every other one for a sign of life.</summary>
+    /// <summary>Every silo asks every other one for a sign of life. Who takes it for dead gives none: an answer counts once both know the same membership.</summary>
     private void Greet()
     {
         long askedAtMs = World.Now(this).MonotonicMs;
         foreach (SimSilo other in World.Silos.Where(other => other != this && other.Up && Alive.Contains(other.Name)))
-            World.Tell(this, other, () => World.Tell(other, this, () => Contacts.OnAnswer(other.Name, askedAtMs)));
+        {
+            World.Tell(this, other, () =>
+            {
+                if (other.Alive.Contains(Name))
+                    World.Tell(other, this, () => Contacts.OnAnswer(other.Name, askedAtMs));
+            });
+        }
+
         World.After(World.Plan.Primary.ReplicaTimeoutMs * 1000L / 12, this, Greet);
     }
 
@@ -192,6 +219,7 @@ internal sealed class Slot(SimSilo silo, int shard)
             return;
         Primary = null;
         Ghosts.Add(lost);
+        Silo.World.NoteCause(Silo, "an activation is lost");
         Silo.World.After(Silo.World.Random.Between(50, 1500) * 1000L, Silo, () =>
         {
             if (Ghosts.Remove(lost))

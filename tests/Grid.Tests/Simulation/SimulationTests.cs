@@ -11,7 +11,9 @@ namespace Grid.Tests.Simulation;
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int SeedsInCi = 2000;
-    private const int SeedsWithWishes = 400;
+    private const int SeedsWithWishes = 300;
+    private const int SeedsWithLosses = 60;
+    private const int SeedsInEachWeather = 6;
     private const int BrokenMax = 5;
 
     [Fact]
@@ -25,18 +27,41 @@ public sealed class SimulationTests(ITestOutputHelper output)
         }
 
         SeedRun run = new((ulong)(Number("GRID_FROM") ?? 1), Number("GRID_SEEDS") ?? SeedsInCi, plan => Weather.For(weather, plan)) { Tells = output.WriteLine };
-        run.Go(BrokenMax);
-        output.WriteLine(run.ToString());
-        Assert.True(run.Broken.Count == 0, string.Join("\n\n", run.Broken.Values.Select((broken, i) => i == 0 ? broken.Message : string.Join('\n', broken.Message.Split('\n').Take(3)))));
+        Pass(run);
+        TestContext.Current.SendDiagnosticMessage($"Simulation: {run.Cost}");
     }
 
     [Fact]
     public void Wherever_replicas_are_wanted_no_acknowledged_write_is_lost_and_all_come_to_where_they_are_wanted()
     {
         SeedRun run = new(1, Number("GRID_SEEDS") ?? SeedsWithWishes, plan => Weather.For(Weather.Wishes, plan));
-        run.Go(BrokenMax);
-        output.WriteLine(run.ToString());
-        Assert.True(run.Broken.Count == 0, string.Join("\n\n", run.Broken.Values.Select((broken, i) => i == 0 ? broken.Message : string.Join('\n', broken.Message.Split('\n').Take(3)))));
+        Pass(run);
+        TestContext.Current.SendDiagnosticMessage($"Simulation, where replicas are wanted here and there: {run.Cost}");
+    }
+
+    [Fact]
+    public void After_a_loss_that_was_accepted_the_shard_goes_on_in_a_new_line_of_data_and_nothing_of_the_old_one_mixes_with_it()
+    {
+        SeedRun run = new(1, Number("GRID_SEEDS") ?? SeedsWithLosses, plan => Weather.For(Weather.Losses, plan));
+        Pass(run);
+        Assert.True(run.Counts["LossAccepted"] > run.Done / 2, $"{run}");
+        TestContext.Current.SendDiagnosticMessage($"Simulation, with losses that are accepted: {run.Cost}");
+    }
+
+    [Fact]
+    public void Without_a_mistake_seeds_pass_in_every_weather()
+    {
+        string[] weathers = [.. Weather.All];
+        Assert.True(weathers.Length > 20, $"Only {weathers.Length} weathers differ.");
+        double seconds = 0;
+        foreach (string weather in weathers)
+        {
+            SeedRun run = new(1, SeedsInEachWeather, plan => Weather.For(weather, plan));
+            Pass(run);
+            seconds += run.Took.TotalSeconds;
+        }
+
+        TestContext.Current.SendDiagnosticMessage($"Simulation, in each of {weathers.Length} weathers: {SeedsInEachWeather} seeds, {seconds:F0} s in all");
     }
 
     [Fact]
@@ -49,6 +74,14 @@ public sealed class SimulationTests(ITestOutputHelper output)
             Simulator.Outcome first = Simulator.Run(seed), second = Simulator.Run(seed, pages: used);
             Assert.Equal((first.Steps, first.VirtualMs, first.Fingerprint), (second.Steps, second.VirtualMs, second.Fingerprint));
         }
+    }
+
+    /// <summary>Runs seeds, and fails with what was found.</summary>
+    private void Pass(SeedRun run)
+    {
+        run.Go(BrokenMax);
+        output.WriteLine(run.ToString());
+        Assert.True(run.Broken.Count == 0, string.Join("\n\n", run.Broken.Values.Select((broken, i) => i == 0 ? broken.Message : string.Join('\n', broken.Message.Split('\n').Take(3)))));
     }
 
     private static long? Number(string variable) =>

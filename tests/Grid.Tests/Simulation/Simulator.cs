@@ -66,8 +66,13 @@ internal static class Simulator
         foreach (SimClient client in world.Clients)
             client.Stopped = true;
         Expect(world, "12: not all links come online and level", () => world.Clients.All(client => client.IsQuiet) && Alive(world).All(shard => Unsettled(world, shard) is null));
-        foreach (ClientHistory history in world.Histories)
-            history.Check();
+        for (int shard = 0; shard < world.Plan.Shards; shard++)
+        {
+            // What clients were told of a line of data that was given up need not be so in the next.
+            if (world.Oracles[shard].Losses == 0)
+                world.Histories[shard].Check();
+        }
+
         foreach (int shard in Alive(world))
         {
             world.Oracles[shard].CheckEqualCopies();
@@ -85,7 +90,8 @@ internal static class Simulator
             world.Random.Next());
     }
 
-    private static IEnumerable<int> Alive(World world) => Enumerable.Range(0, world.Plan.Shards).Where(shard => !Nemesis.IsLost(world, shard));
+    /// <summary>The shards that must be well in the end: all that were not left without a copy, or that an operator looks after.</summary>
+    private static IEnumerable<int> Alive(World world) => Enumerable.Range(0, world.Plan.Shards).Where(shard => world.Plan.LossMs > 0 || !Nemesis.IsLost(world, shard));
 
     private static void Calm(World world)
     {

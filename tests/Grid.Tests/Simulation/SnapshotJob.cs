@@ -34,6 +34,9 @@ internal sealed class SnapshotJob : IDisposable
 
     public SnapshotPlan Plan { get; }
 
+    /// <summary>True when the file that was written is another one than was to be.</summary>
+    public bool FileIsDamaged { get; private set; }
+
     public void Begin()
     {
         foreach (PieceStream stream in _streams.Values)
@@ -104,7 +107,11 @@ internal sealed class SnapshotJob : IDisposable
 
         byte[] file = _file.ToArray();
         if (Plan.Checksums && _world.Chaos && _world.Random.Chance(_world.Plan.PayloadDamaged / 4))
+        {
             file[_world.Random.Below(file.Length)] ^= 0x10;
+            FileIsDamaged = true;
+        }
+
         _primary.SnapshotSaved(this, file, _payload.Entries);
     }
 

@@ -38,11 +38,12 @@ internal sealed class Takeover(Slot slot, Action over)
         _world.After(200_000, slot.Silo, () => Decide(record));
     }
 
-    private PolledCopy Answer(Slot there)
+    /// <summary>What a silo says of its copy, to whoever asks.</summary>
+    public static PolledCopy Answer(Slot there)
     {
         ShardCopy? copy = there.Copy;
         CopyState state = copy?.State ?? CopyState.Empty;
-        if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy) && there.Coming is { } coming)
+        if (there.Silo.World.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy) && there.Coming is { } coming)
         {
             copy = coming;
             state = CopyState.Complete;
@@ -50,7 +51,7 @@ internal sealed class Takeover(Slot slot, Action over)
 
         return copy is null
             ? new PolledCopy(new CopyName(there.Silo.Name, Guid.Empty), state, default, EpochSeen: 0, Reigns: false)
-            : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null, there.Surrendered);
+            : new PolledCopy(copy.Name, state, copy.Position, copy.EpochSeen, there.Primary is not null, there.Surrendered, RecordVersionSeen: copy.RecordVersionSeen);
     }
 
     private void Decide(ShardRecord record)
@@ -63,7 +64,10 @@ internal sealed class Takeover(Slot slot, Action over)
             shown = record with { InSync = [.. record.InSync.Union(_polled.Select(copy => copy.Name))] };
         else if (_world.Plan.Broken.HasFlag(RuntimeBug.AdoptsLoadingCopy))
             shown = record with { InSync = [.. record.InSync.Union(_polled.Select(copy => copy.Name).Where(name => _world.Find(name.Silo)?.Slot(slot.Shard).Coming?.Name == name))] };
-        TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, slot.Silo.Alive, slot.Silo.Alive);
+        IEnumerable<string> alive = slot.Silo.Alive;
+        if (_world.Plan.Broken.HasFlag(RuntimeBug.TakesOverFromTheLiving))
+            alive = alive.Where(silo => silo != record.Primary?.Silo);
+        TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, [.. alive], slot.Silo.Alive);
         if (_world.Plan.Broken.HasFlag(RuntimeBug.VoidsGrantsOfTheLost) && _polled.Exists(copy => copy.Name == record.Primary))
             plan = plan with { EndedEpoch = record.Epoch };
         if (_world.Plan.Broken.HasFlag(RuntimeBug.ForgetsTheSilent))
@@ -122,6 +126,7 @@ internal sealed class Takeover(Slot slot, Action over)
             return;
         }
 
+        _world.Oracles[slot.Shard].OnTakeover(slot.Silo, record, _polled);
         long token = copy.TakeOwnership();
         if (!_world.Plan.Broken.HasFlag(RuntimeBug.GrantsWhileTakingOver))
             copy.Observe(plan.Epoch, 0);
@@ -162,7 +167,7 @@ internal sealed class Takeover(Slot slot, Action over)
 
             long leftMs = plan.WaitMs(copy, _world.Now(slot.Silo).MonotonicMs);
             if (leftMs > 0 && !_world.Plan.Broken.HasFlag(RuntimeBug.IgnoresOwnGrant))
-                _world.After(leftMs * 1050, slot.Silo, () => Reign(copy, token, proposed));
+                _world.After(slot.Silo.UntilUs(leftMs), slot.Silo, () => Reign(copy, token, proposed));
             else
                 Reign(copy, token, proposed);
         });

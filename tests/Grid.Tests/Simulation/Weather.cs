@@ -4,13 +4,28 @@ using Grid.Replication.Primary;
 namespace Grid.Tests.Simulation;
 
 /// <summary>
-/// The weather in which a rule matters most, so that its twin shows within few seeds. Every plan could be drawn as it is
-/// here; it would merely be rare.
+/// The weather in which a rule matters most, so that its twin shows within few seeds. Many are harsher than any plan that is drawn: so seeds without a mistake
+/// run in each of them too.
 /// </summary>
 internal static class Weather
 {
     /// <summary>Somebody says all the time where replicas are to be.</summary>
     public const string Wishes = "Wishes";
+
+    /// <summary>Shards lose all their in-sync copies, and an operator says with what they go on.</summary>
+    public const string Losses = "Losses";
+
+    /// <summary>A mistake for each weather that differs from what is drawn, and from that of the mistakes before it.</summary>
+    public static IEnumerable<string> All
+    {
+        get
+        {
+            SimPlan drawn = SimPlan.Draw(new SimRandom(1));
+            return Enum.GetNames<PlantedBug>().Concat(Enum.GetNames<RuntimeBug>()).Append(Wishes).Append(Losses)
+                .DistinctBy(mistake => Choose(mistake, drawn))
+                .Where(mistake => Choose(mistake, drawn) != drawn);
+        }
+    }
 
     public static SimPlan For(string mistake, SimPlan plan) => Choose(mistake, plan) with { Weather = mistake };
 
@@ -42,6 +57,19 @@ internal static class Weather
         nameof(PlantedBug.RepliesWithoutLease) => Depositions(plan),
         nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 100, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, LeaseMs = 1200 } },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
+        nameof(RuntimeBug.AcceptsLossAtOnce) or nameof(RuntimeBug.AcceptsLossOfTheLiving) or nameof(RuntimeBug.KeepsLineageAfterLoss)
+            or nameof(PlantedBug.IgnoresLineage) or nameof(PlantedBug.AnswersAloneUnheard) or Losses => AfterLosses(plan),
+        nameof(PlantedBug.CountsLatestGrant) => Coups(plan),
+        nameof(PlantedBug.LeavesNoMargin) => Depositions(plan) with { CallDelayUsMax = 200, Primary = Depositions(plan).Primary with { LeaseMs = 1200 } },
+        nameof(RuntimeBug.ClockStandsStill) => plan with { NemesisMs = 150 },
+        nameof(PlantedBug.NeverUnseals) => HandOvers(plan) with { NemesisMs = 200 },
+        nameof(PlantedBug.NeverDoublesBudget) or nameof(PlantedBug.RefusesBeforeLaggards) => Flood(plan) with { SliceMsMax = 100, OutstandingMax = 24 },
+        nameof(PlantedBug.RefusesLargeWrites) => plan with { ValueBytesMax = 6000, Primary = plan.Primary with { UncommittedBytesMax = 2 << 10 } },
+        nameof(PlantedBug.ReattachesOnAnyChange) => plan with { NemesisMs = 150 },
+        nameof(PlantedBug.KeepsAnyBatches) => plan with { CallStuck = 0.3, OutstandingMax = 24, Primary = plan.Primary with { BatchesBehindHoleMax = 2 } },
+        nameof(PlantedBug.RemembersWithoutBound) => Repeats(plan) with { Clients = 4, Primary = plan.Primary with { SessionsMax = 2, SessionEntriesMax = 4 } },
+        nameof(RuntimeBug.ClientResendsInReverse) => plan with { NemesisMs = 200, ThinkMs = 5, Keys = 3 },
+        nameof(PlantedBug.IgnoresDraining) => plan with { WishMs = 150, NemesisMs = 300 },
         nameof(PlantedBug.ShrinksBeforeGrown) or Wishes => plan with { WishMs = 150 },
         _ => plan,
     };
@@ -83,6 +111,17 @@ internal static class Weather
         ChaosMs = 6000,
         SlowSilo = 0,
         Primary = plan.Primary with { Replicas = 2 },
+    };
+
+    /// <summary>Shards lose all their in-sync copies.</summary>
+    private static SimPlan AfterLosses(SimPlan plan) => plan with
+    {
+        Silos = 4,
+        NemesisMs = 0,
+        LossMs = 1500,
+        ChaosMs = 6000,
+        ThinkMs = 5,
+        Primary = plan.Primary with { Replicas = 2, MinInSync = 0 },
     };
 
     /// <summary>Answers are lost.</summary>

@@ -1,8 +1,8 @@
 namespace Grid.Tests.Simulation;
 
 /// <summary>
-/// Tells primaries where their replicas are to be, as somebody does who plans moves: in the chaos anything, also to primaries that are deposed; in
-/// the calm the same silos to every one until it knows.
+/// Tells primaries where their replicas are to be, and which silos drain, as somebody does who plans moves: in the chaos anything, also to primaries that
+/// are deposed; in the calm the same silos to every one until it knows.
 /// </summary>
 internal sealed class Wisher(World world)
 {
@@ -18,6 +18,7 @@ internal sealed class Wisher(World world)
         foreach (SimPrimary primary in world.Running.SelectMany(silo => silo.Slots).Select(slot => slot.Primary).OfType<SimPrimary>().Where(primary => !primary.Core.IsDown).ToArray())
         {
             string[] others = [.. primary.Silo.Alive.Where(silo => silo != primary.Silo.Name).Order(StringComparer.Ordinal)];
+            primary.Avoid(world.Chaos ? [.. others.Where(_ => _random.Chance(0.3))] : []);
             if (world.Chaos)
                 WishAnything(primary, others);
             else if (others.Take(world.Plan.Primary.Replicas).ToArray() is { } wanted && !(primary.Core.Wanted ?? []).SequenceEqual(wanted))

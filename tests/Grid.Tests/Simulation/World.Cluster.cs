@@ -90,7 +90,19 @@ internal sealed partial class World
     public bool Reaches(SimSilo? from, SimSilo to) => from is null || from.Index == to.Index || !_cut.Contains((from.Index, to.Index));
 
     /// <summary>What one says to the other does not arrive any more; the other way round it may.</summary>
-    public void Cut(SimSilo from, SimSilo to) => _cut.Add((from.Index, to.Index));
+    public void Cut(SimSilo from, SimSilo to)
+    {
+        _cut.Add((from.Index, to.Index));
+        NoteCause(from, "cut off");
+        NoteCause(to, "cut off");
+    }
+
+    /// <summary>Something has befallen a silo that may cost links there, and full syncs.</summary>
+    public void NoteCause(SimSilo silo, string cause)
+    {
+        foreach (Oracle oracle in Oracles)
+            oracle.NoteCause(silo, cause);
+    }
 
     public void Heal()
     {
@@ -102,7 +114,11 @@ internal sealed partial class World
     public void Mend()
     {
         foreach (SimSilo silo in Silos.Where(silo => _cut.Any(pair => pair.From == silo.Index || pair.To == silo.Index)))
+        {
             silo.Trouble(NowMs);
+            NoteCause(silo, "was cut off");
+        }
+
         _cut.Clear();
     }
 

@@ -111,7 +111,7 @@ internal sealed partial class Stage
         if (plan.Best is null)
             MakeEmptyWhole(Silo(emptyOn!), plan.Epoch - 1);
         CopyName chosen = plan.Best?.Name ?? Silo(emptyOn!).Copy.Name;
-        ShardRecord next = LossPlan.Next(Store.Current, chosen, plan.Epoch, Entropy.NextGuid(), Entropy.NextGuid());
+        ShardRecord next = plan.Next(Store.Current, chosen, Entropy.NextGuid(), Entropy.NextGuid());
         Store.Write("operator", next, Store.Current.Nonce, () => true, (outcome, _) => Assert.Equal(RecordOutcome.Written, outcome));
         Run(StepMs);
         TakeOver();
@@ -155,7 +155,7 @@ internal sealed partial class Stage
     }
 
     private PolledCopy Poll(StageSilo silo) =>
-        new(silo.Copy.Name, silo.Copy.State, silo.Copy.Position, silo.Copy.EpochSeen, _primary?.Silo == silo.Name, silo.Surrendered);
+        new(silo.Copy.Name, silo.Copy.State, silo.Copy.Position, silo.Copy.EpochSeen, _primary?.Silo == silo.Name, silo.Surrendered, RecordVersionSeen: silo.Copy.RecordVersionSeen);
 
     /// <summary>An empty copy is taken for whole: an operator has said that nothing is what is left.</summary>
     private static void MakeEmptyWhole(StageSilo silo, long epochSeen)

@@ -226,7 +226,7 @@ internal sealed class StagePrimary : IPrimaryOutput
         ShardCopy copy = _stage.Silo(name.Silo).Copy;
         if (IsGone || copy.Name != name || !_stage.Reaches(Silo, name.Silo))
             return;
-        bool granted = copy.TryGrant(request.Epoch, request.LeaseMs, _stage.Now.MonotonicMs);
+        bool granted = copy.TryGrant(request.Epoch, request.RecordVersion, request.LeaseMs, _stage.Now.MonotonicMs);
         if (_stage.Settings.ShowsLeases)
             _stage.Pass(name.Silo, "->", Silo, granted ? $"grants epoch {request.Epoch} until {_stage.Ms + request.LeaseMs}" : $"refuses epoch {request.Epoch}, having seen {copy.EpochSeen}");
         if (granted)
