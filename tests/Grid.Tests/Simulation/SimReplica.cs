@@ -66,7 +66,10 @@ internal sealed class SimReplica : IReplicaOutput
 
     public void Tick() => Turn(() =>
     {
+        bool isLinked = Core.Phase != ReplicaPhase.Detached;
         Core.Tick(Now);
+        if (isLinked && Core.Phase == ReplicaPhase.Detached)
+            _world.Oracles[_slot.Shard].NoteCause(Silo.Name, "it has heard nothing");
         if (_world.Plan.Broken.HasFlag(RuntimeBug.ExpiresAtReplicas))
             Core.Copy.Store.FindExpired(Now.UnixMs, 64, new Expirer());
     });
