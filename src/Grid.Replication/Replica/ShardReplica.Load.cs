@@ -107,7 +107,7 @@ public sealed partial class ShardReplica
                     _heardAtMs = now.MonotonicMs;
                     BeginLoad(ReadAnnouncement(item, body), now);
                     break;
-                case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when _load is not null && (_load.SnapshotId == item.A || Plants(PlantedBug.TakesForeignPieces)):
+                case LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd when IsOfThisLoad(item) || (_load is not null && Plants(PlantedBug.TakesForeignPieces)):
                     _heardAtMs = _pieceAtMs = now.MonotonicMs;
                     return TakePiece(item, body, now);
             }
@@ -132,6 +132,9 @@ public sealed partial class ShardReplica
         PayloadFault.LimitExceeded => ReplicaEvent.LoadOverLimit,
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, "A fault that nothing is known of."),
     };
+
+    /// <summary>A cohort's pieces are the same for all members; those of a file say for which attach they are sent.</summary>
+    private bool IsOfThisLoad(in LinkItem item) => _load?.SnapshotId == item.A && (item.Attach == 0 || item.Attach == _attach);
 
     private void BeginLoad(SyncAnnouncement announcement, Instant now)
     {

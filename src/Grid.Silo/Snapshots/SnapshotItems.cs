@@ -5,7 +5,13 @@ using Grid.Formats.Links;
 namespace Grid.Silo.Snapshots;
 
 /// <summary>Numbers the items of one snapshot: pieces from 1, then the end. The same bytes serve every member.</summary>
-internal sealed class SnapshotItems(long snapshotId, long epoch)
+/// <param name="snapshotId">The snapshot.</param>
+/// <param name="epoch">The reign.</param>
+/// <param name="attach">
+/// The attach for which they are sent, where that is one only: a saved snapshot may be sent to a replica again, and what is left of the time before must
+/// not be taken for it. 0 for a cohort's, which is sent once.
+/// </param>
+internal sealed class SnapshotItems(long snapshotId, long epoch, long attach = 0)
 {
     private long _sequence = 1;
 
@@ -15,7 +21,7 @@ internal sealed class SnapshotItems(long snapshotId, long epoch)
     /// <summary>Makes an item of a chunk that was left room for the head.</summary>
     public PooledBuffer Piece(PooledBuffer chunk)
     {
-        new LinkItem(LinkItemKind.SnapshotChunk, 0, _sequence++, epoch, 0, snapshotId, Bytes, 0).WriteTo(chunk.WritableSpan);
+        new LinkItem(LinkItemKind.SnapshotChunk, attach, _sequence++, epoch, 0, snapshotId, Bytes, 0).WriteTo(chunk.WritableSpan);
         LinkItem.Seal(chunk);
         Bytes += chunk.Length - LinkItem.HeadLength;
         return chunk;
@@ -33,7 +39,7 @@ internal sealed class SnapshotItems(long snapshotId, long epoch)
     public PooledBuffer End(long entries)
     {
         PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + sizeof(long));
-        new LinkItem(LinkItemKind.SnapshotEnd, 0, _sequence, epoch, 0, snapshotId, Bytes, 0).Write(item);
+        new LinkItem(LinkItemKind.SnapshotEnd, attach, _sequence, epoch, 0, snapshotId, Bytes, 0).Write(item);
         item.WriteInt64(entries);
         LinkItem.Seal(item);
         return item;

@@ -70,7 +70,7 @@ internal sealed class SnapshotJob(SnapshotPlan plan, SnapshotJobSetting setting)
     {
         CancellationToken cancellation = _cancel.Token;
         SyncMember member = NewMember(identity);
-        SnapshotItems items = new(Plan.SnapshotId, setting.Epoch);
+        SnapshotItems items = new(Plan.SnapshotId, setting.Epoch, identity.Attach);
         CohortSender cohort = NewSender([member], items);
         await cohort.SendEachAsync(one => AnnouncementFor(one.Identity, saved.Announcement), cancellation);
         using SafeFileHandle file = File.OpenHandle(_file!, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.Asynchronous | FileOptions.SequentialScan);

@@ -324,6 +324,22 @@ public sealed class ReplicaLoadTests
         Assert.Equal(ReplicaPhase.Loading, _rig.Core.Phase);
     }
 
+    [Fact]
+    public void Pieces_of_the_same_file_that_were_sent_for_an_earlier_attach_are_dropped()
+    {
+        _rig.Announce(5, 3);
+        _rig.Piece(5, ReplicaRig.Payload(3), attach: _rig.LastAttach.Attach - 1);
+        Assert.Equal((ReplicaPhase.Loading, 0L), (_rig.Core.Phase, _rig.Core.Load!.WireBytes));
+    }
+
+    [Fact]
+    public void Pieces_of_a_file_that_are_sent_for_this_attach_are_loaded()
+    {
+        _rig.Announce(5, 3);
+        _rig.Piece(5, ReplicaRig.Payload(3), attach: _rig.LastAttach.Attach);
+        Assert.NotEqual(0, _rig.Core.Load!.WireBytes);
+    }
+
     private void AttachAgain() => AttachAgain(_rig);
 
     private static void AttachAgain(ReplicaRig rig)

@@ -10,7 +10,7 @@ namespace Grid.Tests.Simulation;
 /// The pieces of a snapshot on their way to one member: on its snapshot stream, or with a single channel on its command
 /// stream. By mishap a piece is damaged inside, so that only the payload's own checksums tell.
 /// </summary>
-internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncement announcement, SnapshotMember member, bool checksums, int pieceBytes)
+internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncement announcement, SnapshotMember member, bool checksums, int pieceBytes, bool isFile)
 {
     private readonly Pipe _pipe = primary.PipeOf(member);
     private long _sequence = 1;
@@ -19,6 +19,9 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
     private bool _abandoned;
 
     public SnapshotMember Member { get; } = member;
+
+    /// <summary>A cohort's pieces are the same for all; those of a file are sent for one attach.</summary>
+    private long Attach => isFile ? Member.Attach : 0;
 
     /// <summary>What the command stream has announced already comes on the snapshot stream too.</summary>
     public void Begin()
@@ -60,7 +63,7 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
     public void End(long entries, Action taken)
     {
         PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + 8);
-        new LinkItem(LinkItemKind.SnapshotEnd, 0, _sequence++, primary.Core.Epoch, primary.Core.Committed, announcement.SnapshotId, _sent, 0).Write(item);
+        new LinkItem(LinkItemKind.SnapshotEnd, Attach, _sequence++, primary.Core.Epoch, primary.Core.Committed, announcement.SnapshotId, _sent, 0).Write(item);
         item.WriteInt64(entries);
         LinkItem.Seal(item);
         _pipe.Send(item, Member.Attach, () =>
@@ -81,7 +84,7 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
     {
         _sentAtMs = world.NowMs;
         PooledBuffer item = PooledBuffer.Rent(LinkItem.HeadLength + piece.Length);
-        new LinkItem(LinkItemKind.SnapshotChunk, 0, _sequence++, primary.Core.Epoch, primary.Core.Committed, announcement.SnapshotId, _sent, 0).Write(item);
+        new LinkItem(LinkItemKind.SnapshotChunk, Attach, _sequence++, primary.Core.Epoch, primary.Core.Committed, announcement.SnapshotId, _sent, 0).Write(item);
         item.Write(piece);
         if (checksums && !piece.IsEmpty && world.Chaos && world.Random.Chance(world.Plan.PayloadDamaged / 4))
         {

@@ -67,7 +67,7 @@ internal sealed partial class SimPrimary
         if (_damagedFiles.Contains(saved.Announcement.SnapshotId))
             _oracle.NoteCause(member.Silo, "its file is damaged");
         byte[] file = _files[saved.Announcement.SnapshotId];
-        PieceStream stream = new(_world, this, saved.Announcement, member, Options.Checksums, _world.Random.Between(64, 4096));
+        PieceStream stream = new(_world, this, saved.Announcement, member, Options.Checksums, _world.Random.Between(64, 4096), isFile: true);
         _sendings[member.Silo] = stream;
         stream.Begin();
         stream.SendFile(file, saved.Entries, () =>

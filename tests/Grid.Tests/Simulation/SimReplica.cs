@@ -98,7 +98,7 @@ internal sealed class SimReplica : IReplicaOutput
         try
         {
             LinkItem item = LinkItem.Read(bytes, out _);
-            return item.Kind is LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd ? Core.Load?.SnapshotId != item.A : item.Attach != Core.AttachNumber;
+            return item.Kind is LinkItemKind.SnapshotChunk or LinkItemKind.SnapshotEnd ? Core.Load?.SnapshotId != item.A || (item.Attach != 0 && item.Attach != Core.AttachNumber) : item.Attach != Core.AttachNumber;
         }
         catch (MalformedException)
         {

@@ -29,7 +29,7 @@ internal sealed class SnapshotJob : IDisposable
         if (plan.Transport == SyncTransport.Disk)
             return;
         foreach (SnapshotMember member in plan.Members)
-            _streams.Add(member.Silo, new PieceStream(world, primary, plan.Announcement, member, plan.Checksums, pieceBytes));
+            _streams.Add(member.Silo, new PieceStream(world, primary, plan.Announcement, member, plan.Checksums, pieceBytes, isFile: false));
     }
 
     public SnapshotPlan Plan { get; }

@@ -112,9 +112,9 @@ internal sealed class ReplicaRig : IReplicaOutput
         }
     }
 
-    public void Piece(long snapshot, ReadOnlySpan<byte> piece)
+    public void Piece(long snapshot, ReadOnlySpan<byte> piece, long attach = 0)
     {
-        PooledBuffer item = Item(LinkItemKind.SnapshotChunk, 0, _pieces++, snapshot, _payload, 0, piece.ToArray(), 0, null);
+        PooledBuffer item = Item(LinkItemKind.SnapshotChunk, attach, _pieces++, snapshot, _payload, 0, piece.ToArray(), 0, null);
         _payload += piece.Length;
         Core.OnSnapshot(item.Span, Now);
         item.Release();
