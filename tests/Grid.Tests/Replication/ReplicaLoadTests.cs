@@ -325,10 +325,10 @@ public sealed class ReplicaLoadTests
     }
 
     [Fact]
-    public void Pieces_of_the_same_file_that_were_sent_for_an_earlier_attach_are_dropped()
+    public void Pieces_of_the_same_file_that_are_sent_for_another_attach_are_dropped()
     {
         _rig.Announce(5, 3);
-        _rig.Piece(5, ReplicaRig.Payload(3), attach: _rig.LastAttach.Attach - 1);
+        _rig.Piece(5, ReplicaRig.Payload(3), attach: _rig.LastAttach.Attach + 1);
         Assert.Equal((ReplicaPhase.Loading, 0L), (_rig.Core.Phase, _rig.Core.Load!.WireBytes));
     }
 
