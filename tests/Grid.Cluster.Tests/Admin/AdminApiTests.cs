@@ -10,6 +10,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Admin;
 
 /// <summary>What scripts build on: the shape of the API's answers, and its actions with and without the token.</summary>
+[Collection(Processes.Name)]
 public sealed class AdminApiTests
 {
     private const string Token = "correct-horse-battery";

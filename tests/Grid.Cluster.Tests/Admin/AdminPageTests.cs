@@ -11,6 +11,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Admin;
 
 /// <summary>The admin page in a real browser, served by real silos.</summary>
+[Collection(Processes.Name)]
 public sealed class AdminPageTests
 {
     private const string Token = "correct-horse-battery";

@@ -12,6 +12,7 @@ namespace Grid.Cluster.Tests.Chaos;
 /// The promise, with real processes in network namespaces: <c>grid chaos</c>, in short. For a long run set GRID_CHAOS_SECONDS (of each round),
 /// GRID_CHAOS_ROUNDS and GRID_CHAOS_SEED, and give the hang guard the time (-p:VSTestBlameHangTimeout=10h).
 /// </summary>
+[Collection(Processes.Name)]
 public sealed class ChaosTests
 {
     private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");

@@ -11,6 +11,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Deploy;
 
 /// <summary>Silos that run with exactly what the manifests give them.</summary>
+[Collection(Processes.Name)]
 public sealed class ManifestStartTests
 {
     private const int Keys = 200;

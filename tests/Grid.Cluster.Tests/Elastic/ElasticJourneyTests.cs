@@ -7,6 +7,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Elastic;
 
 /// <summary>What an operator does to a cluster that grows and shrinks, with the binary alone, on Redis and under load.</summary>
+[Collection(Processes.Name)]
 public sealed class ElasticJourneyTests
 {
     private const int Shards = 16;

@@ -10,6 +10,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Elastic;
 
 /// <summary>All in-sync copies of a shard die, in processes of their own: it stays unavailable and says so, until an operator goes on without them.</summary>
+[Collection(Processes.Name)]
 public sealed class LossTests
 {
     private const int Survivor = 2;

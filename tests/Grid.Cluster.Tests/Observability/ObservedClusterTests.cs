@@ -1,10 +1,12 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Grid.Cluster.Tests.Server;
 using Xunit;
 
 namespace Grid.Cluster.Tests.Observability;
 
 /// <summary>What a dashboard, alerts, traces and logs show of a cluster that has lived through something.</summary>
+[Collection(Processes.Name)]
 public sealed partial class ObservedClusterTests(ObservedCluster cluster) : IClassFixture<ObservedCluster>
 {
     /// <summary>Panels whose values may all be 0: nothing of the kind went wrong, or it was too quick for a scrape.</summary>

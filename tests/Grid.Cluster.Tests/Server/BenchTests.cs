@@ -5,6 +5,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Server;
 
 /// <summary>Every verb that measures, once and in small, with the binary itself: that it runs to its end and answers what can be.</summary>
+[Collection(Processes.Name)]
 public sealed class BenchTests
 {
     private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");

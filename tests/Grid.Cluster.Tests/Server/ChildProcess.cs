@@ -25,6 +25,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         // What this process ignores its children would too: Ctrl-C, in what a shell script runs in the background.
         ProcessStartInfo start = new("env", ["--default-signal=INT,QUIT", file, .. arguments]) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+
+        // Silos of a test live for seconds: code that is compiled once instead of twice leaves the few processors to what is tested.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         ChildProcess child = new(new Process { StartInfo = start });

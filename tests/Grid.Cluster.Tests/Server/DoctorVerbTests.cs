@@ -8,6 +8,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Server;
 
 /// <summary>The doctor as a process, and what it asks of real stores.</summary>
+[Collection(Processes.Name)]
 public sealed class DoctorVerbTests
 {
     [Fact]

@@ -6,6 +6,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Server;
 
 /// <summary>What a new user does, in small, with the binary alone: nothing here reaches into a silo.</summary>
+[Collection(Processes.Name)]
 public sealed class JourneyTests
 {
     private const int Shards = 8;

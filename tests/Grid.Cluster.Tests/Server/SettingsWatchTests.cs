@@ -5,6 +5,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Server;
 
 /// <summary>A configuration file that is edited while the binary runs.</summary>
+[Collection(Processes.Name)]
 public sealed class SettingsWatchTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);

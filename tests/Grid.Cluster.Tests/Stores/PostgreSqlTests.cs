@@ -8,6 +8,7 @@ using Xunit;
 namespace Grid.Cluster.Tests.Stores;
 
 /// <summary>Membership and shard records on PostgreSQL, with servers of the tests' own.</summary>
+[Collection(Processes.Name)]
 public sealed class PostgreSqlTests
 {
     private const int Shards = 4;

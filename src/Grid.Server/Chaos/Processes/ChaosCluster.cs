@@ -15,6 +15,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
     private const int SiloPort = 11111;
     private const int GatewayPort = 30000;
     private static readonly TimeSpan StoreTime = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(1);
 
@@ -50,13 +51,20 @@ internal sealed class ChaosCluster : IAsyncDisposable
                 "--protected-mode", "no", "--dir", data, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
             ],
             data,
-            Path.Combine(options.Folder, "redis.log"));
+            Path.Combine(options.Folder, "redis.log"),
+            ready: "Ready to accept connections");
         ChaosCluster cluster = new(network, options, store);
         try
         {
             await cluster.WaitForStoreAsync(cancellation);
+
+            // One after the other: where processors are few, silos that start side by side take each other's time until they are given up for dead.
             for (int silo = 0; silo < network.Silos; silo++)
+            {
                 cluster.StartSilo(silo);
+                await cluster._silos[silo]!.UntilReadyAsync(StartTime, cancellation);
+            }
+
             return cluster;
         }
         catch
@@ -81,7 +89,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         ChaosProcess? old = _silos[silo];
         if (old is { HasExited: false })
             return;
-        _silos[silo] = ChaosProcess.Start([.. _network.WithinSilo(silo), .. BenchProcess.OwnCommand(), "serve", .. Settings(silo)], _options.Folder, LogOf(silo));
+        _silos[silo] = ChaosProcess.Start([.. _network.WithinSilo(silo), .. BenchProcess.OwnCommand(), "serve", .. Settings(silo)], _options.Folder, LogOf(silo), ready: " is up: ");
         if (old is not null)
             _ = old.DisposeAsync().AsTask();
     }
@@ -99,8 +107,8 @@ internal sealed class ChaosCluster : IAsyncDisposable
         long began = Stopwatch.GetTimestamp();
         while (true)
         {
-            foreach (int silo in Down)
-                StartSilo(silo);
+            if (Down is [int first, ..])
+                StartSilo(first);
             string? missing = await observer.UntilWholeAsync(Count, RestartPause, cancellation);
             if (missing is null || Stopwatch.GetElapsedTime(began) > limit)
                 return missing;

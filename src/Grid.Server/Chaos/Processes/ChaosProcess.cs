@@ -15,11 +15,13 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StreamWriter _log;
     private readonly Lock _gate = new();
+    private readonly (string Text, TaskCompletionSource Written) _awaited;
 
-    private ChaosProcess(Process process, StreamWriter log)
+    private ChaosProcess(Process process, StreamWriter log, string awaited)
     {
         _process = process;
         _log = log;
+        _awaited = (awaited, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
     }
 
     /// <summary>Its process id.</summary>
@@ -28,11 +30,11 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
     /// <summary>Whether it has ended.</summary>
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Starts it; what it writes is appended to <paramref name="log"/>.</summary>
-    public static ChaosProcess Start(IReadOnlyList<string> command, string directory, string log)
+    /// <summary>Starts it; what it writes is appended to <paramref name="log"/>. A line that holds <paramref name="ready"/> says that it is ready.</summary>
+    public static ChaosProcess Start(IReadOnlyList<string> command, string directory, string log, string ready)
     {
         ProcessStartInfo start = new(command[0], command.Skip(1)) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        ChaosProcess process = new(new Process { StartInfo = start }, new StreamWriter(log, append: true) { AutoFlush = true });
+        ChaosProcess process = new(new Process { StartInfo = start }, new StreamWriter(log, append: true) { AutoFlush = true }, ready);
         process._process.OutputDataReceived += (_, line) => process.Write(line.Data);
         process._process.ErrorDataReceived += (_, line) => process.Write(line.Data);
         process._process.Start();
@@ -40,6 +42,15 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
         process._process.BeginOutputReadLine();
         process._process.BeginErrorReadLine();
         return process;
+    }
+
+    /// <summary>Waits until it is ready, has ended, or the time is over.</summary>
+    public async Task UntilReadyAsync(TimeSpan limit, CancellationToken cancellation)
+    {
+        using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        enough.CancelAfter(limit);
+        await Task.WhenAny(_awaited.Written.Task, _process.WaitForExitAsync(enough.Token));
+        cancellation.ThrowIfCancellationRequested();
     }
 
     /// <summary>As <c>kill -9</c>.</summary>
@@ -61,6 +72,8 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
             return;
         lock (_gate)
             _log.WriteLine(line);
+        if (line.Contains(_awaited.Text, StringComparison.Ordinal))
+            _awaited.Written.TrySetResult();
     }
 
     /// <summary>Waits for its end.</summary>
