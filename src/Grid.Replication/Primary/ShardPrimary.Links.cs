@@ -101,7 +101,8 @@ public sealed partial class ShardPrimary
 
     private void BeginFullSync(PrimaryLink link, string obstacle, Instant now)
     {
-        _output.Report(PrimaryEvent.FullSyncNeeded, link.Silo, obstacle); if (IsRequired(link.Request.Copy) && !Plants(PlantedBug.SyncsNamedMember))
+        _output.Report(PrimaryEvent.FullSyncNeeded, link.Silo, obstacle);
+        if (IsRequired(link.Request.Copy) && !Plants(PlantedBug.SyncsNamedMember))
         {
             link.Phase = LinkPhase.Leaving;
             UpdateInSync(now);
