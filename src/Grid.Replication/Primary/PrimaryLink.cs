@@ -67,7 +67,7 @@ internal sealed class PrimaryLink(AttachRequest request, long nowMs) : IDisposab
     public long CommittedSent { get; set; } = -1;
 
     /// <summary>Items that the stream has not taken yet.</summary>
-    public int Unsent { get; set; }
+    public UnsentItems Unsent { get; } = new();
 
     /// <summary>How the snapshot travels, once the window has closed.</summary>
     public bool DualChannel { get; set; }

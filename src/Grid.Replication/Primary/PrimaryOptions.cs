@@ -97,6 +97,12 @@ public sealed record PrimaryOptions
     /// <summary>Items of one link that the stream has not taken yet.</summary>
     public int ItemsUnsentMax { get; init; } = 4;
 
+    /// <summary>
+    /// Bytes of one link that the stream has not taken yet, beyond which nothing follows, be it a heartbeat; a single item always fits. With
+    /// one largest item it is well below what a stream holds before it refuses.
+    /// </summary>
+    public long BytesUnsentMax { get; init; } = 4L << 20;
+
     /// <summary>Largest key, in bytes.</summary>
     public int KeyBytesMax { get; init; } = 64 << 10;
 

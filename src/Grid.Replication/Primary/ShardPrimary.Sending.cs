@@ -23,7 +23,7 @@ public sealed partial class ShardPrimary
     {
         if (!Reigns() || !_links.TryGetValue(silo, out PrimaryLink? link) || link.Attach != attach)
             return;
-        link.Unsent--;
+        link.Unsent.RemoveFirst();
         SendMutations(link, now);
     }
 
@@ -31,10 +31,10 @@ public sealed partial class ShardPrimary
     {
         if (!link.Streams)
             return;
-        while (link.NextOffset <= LogEnd && (link.Unsent < _options.ItemsUnsentMax || Plants(PlantedBug.IgnoresUnsent)))
+        while (link.NextOffset <= LogEnd && HasRoomFor(link, 0))
         {
             LogSlice slice = _copy.Log.Read(link.NextOffset, _options.ItemBytesMax);
-            if (link.Phase == LinkPhase.Syncing && !IsKept(link, slice))
+            if (!HasRoomFor(link, slice.Bytes.Length) || (link.Phase == LinkPhase.Syncing && !IsKept(link, slice)))
                 break;
             link.NextOffset += slice.Count;
             if (link.Packer is { } packer && slice.Bytes.Length >= CommandPacker.PackFrom)
@@ -43,6 +43,10 @@ public sealed partial class ShardPrimary
                 Send(link, LinkItemKind.Mutations, Plants(PlantedBug.StampsOwnEpoch) ? _epoch : slice.Epoch, slice.FirstOffset, slice.Count, slice.Bytes, now);
         }
     }
+
+    /// <summary>Whether the link may be sent so many bytes of mutations more before the stream has taken what it was given.</summary>
+    private bool HasRoomFor(PrimaryLink link, int bytes) =>
+        link.Unsent.HasRoomFor(LinkItem.HeadLength + bytes, _options) || Plants(PlantedBug.IgnoresUnsent);
 
     /// <summary>
     /// A replica that loads keeps what it gets, and only so much of it: the rest waits in the log here, under the link's budget, and not on the
@@ -75,7 +79,7 @@ public sealed partial class ShardPrimary
     {
         foreach (PrimaryLink link in _links.Values)
         {
-            if (link.Unsent >= _options.ItemsUnsentMax)
+            if (!HasRoomFor(link, 0))
                 continue;
             bool silent = now.MonotonicMs - link.SentAtMs >= _options.HeartbeatMs;
             if (silent || (link.Streams && link.CommittedSent < _committed))
@@ -94,7 +98,7 @@ public sealed partial class ShardPrimary
 
     private void Send(PrimaryLink link, PooledBuffer item, Instant now)
     {
-        link.Unsent++;
+        link.Unsent.Add(item.Length);
         link.SentAtMs = now.MonotonicMs;
         link.CommittedSent = _committed;
         _output.Send(link.Silo, link.Attach, item);

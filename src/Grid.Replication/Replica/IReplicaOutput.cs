@@ -20,7 +20,8 @@ public interface IReplicaOutput
 
     /// <summary>
     /// A copy takes the place of the old one, which is freed: a loaded one, or with <see cref="LoadMode.Discard"/> the one
-    /// that the load begins with, and an empty one if that load fails.
+    /// that the load begins with, and an empty one if that load fails. The step that calls this goes on with the next one: whoever lets
+    /// others find it from here on holds its gate to the end of that step.
     /// </summary>
     void InstallCopy(ShardCopy next, ShardCopy old);
 

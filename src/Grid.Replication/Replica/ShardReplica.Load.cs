@@ -5,6 +5,7 @@ using Grid.Formats.Binary;
 using Grid.Formats.Links;
 using Grid.Replication.Copies;
 using Grid.Replication.Links;
+using Grid.Replication.Log;
 using Grid.Replication.Time;
 
 namespace Grid.Replication.Replica;
@@ -166,6 +167,9 @@ public sealed partial class ShardReplica
         ShardCopy old = Copy;
         Copy = next;
         _ownerToken = token;
+
+        // Its offsets may be those of another line of data.
+        _backlogAge = new BacklogAge();
         _output.InstallCopy(next, old);
     }
 

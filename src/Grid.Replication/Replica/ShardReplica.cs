@@ -43,7 +43,7 @@ public enum ReplicaPhase
 /// </remarks>
 public sealed partial class ShardReplica : IDisposable
 {
-    private readonly BacklogAge _backlogAge = new();
+    private BacklogAge _backlogAge = new();
     private ReplicaOptions _options;
     private readonly IEntropy _entropy;
     private readonly IReplicaOutput _output;

@@ -58,6 +58,7 @@ internal sealed class CopyHost(ILocalSiloDetails silo, PagePool pages) : IDispos
 internal sealed class HostedCopy(ShardCopy copy)
 {
     private ShardCopy _copy = copy;
+    private readonly Stack<ShardCopy> _installed = new();
     private bool _freed;
     private bool _pinned;
 
@@ -85,7 +86,7 @@ internal sealed class HostedCopy(ShardCopy copy)
     /// <summary>True once the place is given up: no owner may use it any more. From any thread; set before the copy is freed.</summary>
     public bool IsFreed => Volatile.Read(ref _freed);
 
-    /// <summary>Runs <paramref name="use"/> under the gate of whatever copy is in place.</summary>
+    /// <summary>Runs <paramref name="use"/> under the gate of whatever copy is in place, and of those that it puts in its place.</summary>
     public T Use<T>(Func<ShardCopy, T> use)
     {
         while (true)
@@ -93,29 +94,52 @@ internal sealed class HostedCopy(ShardCopy copy)
             ShardCopy copy = Copy;
             lock (copy.Gate)
             {
-                if (ReferenceEquals(copy, _copy))
+                if (!ReferenceEquals(copy, _copy))
+                    continue;
+                int before = _installed.Count;
+                try
+                {
                     return use(copy);
+                }
+                finally
+                {
+                    LeaveInstalled(before);
+                }
             }
         }
     }
 
-    /// <summary>Puts a loaded copy in place. The caller holds the old one's gate.</summary>
+    /// <summary>
+    /// Puts a loaded copy in place; only within <see cref="Use"/>, to whose end the loaded copy's gate is held as well: the step that
+    /// installs it goes on with it, and others find it through this place at once.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The thread does not use the copy in place.</exception>
     public void Install(ShardCopy loaded)
     {
         ShardCopy old = _copy;
+        if (!old.Gate.IsHeldByCurrentThread)
+            throw new InvalidOperationException($"A copy of shard {Shard} is put in place only by who uses the one before.");
+        loaded.Gate.Enter();
+        _installed.Push(loaded);
         Volatile.Write(ref _copy, loaded);
         old.Dispose();
     }
 
-    public void Free()
+    /// <summary>Gives the place up, and frees the copy in it.</summary>
+    public void Free() => Use(_ =>
     {
-        lock (Copy.Gate)
-        {
-            Volatile.Write(ref _freed, true);
-            Replica?.Dispose();
-            Replica = null;
-            Copy.TakeOwnership();
-            Copy.Dispose();
-        }
+        Volatile.Write(ref _freed, true);
+        Replica?.Dispose();
+        Replica = null;
+        Copy.TakeOwnership();
+        Copy.Dispose();
+        return true;
+    });
+
+    /// <summary>To be called while the first gate is still held: until then nobody else puts anything on the stack.</summary>
+    private void LeaveInstalled(int before)
+    {
+        while (_installed.Count > before)
+            _installed.Pop().Gate.Exit();
     }
 }

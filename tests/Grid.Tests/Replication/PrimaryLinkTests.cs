@@ -3,6 +3,7 @@ using Grid.Formats.Mutations;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
+using Grid.Streams;
 using Grid.Tests.Replication.Rigs;
 using Xunit;
 
@@ -155,10 +156,44 @@ public sealed class PrimaryLinkTests
         rig.StreamsTake = false;
         for (int i = 0; i < 20; i++)
             rig.Do(Op.Set($"k{i}"));
-        Assert.Equal(3, rig.Core.Links.Single().Unsent);
+        Assert.Equal(3, rig.Core.Links.Single().Unsent.Count);
         rig.StreamsTake = true;
         rig.Wait(50, "b");
         Assert.Equal(rig.Core.LogEnd + 1, rig.Core.Links.Single().NextOffset);
+    }
+
+    /// <summary>A stream refuses what comes beyond its hard bound, which would end the link: large values must wait for each other here.</summary>
+    [Fact]
+    public void Large_values_wait_until_the_stream_has_taken_those_before_and_so_do_heartbeats()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { BytesUnsentMax = 80_000, Compress = false }).With("b");
+        PrimaryLink link = rig.Core.Links.Single();
+        rig.StreamsTake = false;
+        for (int i = 0; i < 4; i++)
+            rig.Do(Op.Set($"k{i}", new string('v', 80_000)));
+        rig.Wait(1_000, "b");
+        Assert.Equal(1, link.Unsent.Count);
+        Assert.InRange(link.Unsent.Bytes, 80_000, 81_000);
+
+        for (long next = link.NextOffset; next <= rig.Core.LogEnd; next++)
+        {
+            Assert.Equal(next, link.NextOffset);
+            rig.Core.OnSent("b", link.Attach, rig.Now);
+            Assert.Equal(1, link.Unsent.Count);
+        }
+
+        rig.Core.OnSent("b", link.Attach, rig.Now);
+        Assert.Equal((0, 0), (link.Unsent.Count, link.Unsent.Bytes));
+    }
+
+    /// <summary>Below its soft bound the stream has taken an item at once; what is unsent comes on top, and refused is what finds the hard bound reached.</summary>
+    [Fact]
+    public void What_a_link_gives_to_its_stream_is_never_refused()
+    {
+        PrimaryOptions primary = new();
+        GridStreamOptions stream = new();
+        Assert.True(stream.BytesPerStreamMax + primary.BytesUnsentMax < stream.BytesPerStreamHardMax);
+        Assert.True(LinkItem.HeadLength + primary.KeyBytesMax + (long)primary.ValueBytesMax < stream.BytesPerItemMax);
     }
 
     [Fact]
@@ -204,7 +239,7 @@ public sealed class PrimaryLinkTests
         {
             Ticket write = rig.Do(Op.Set($"k{i}", new string('v', 2000)));
             Assert.True(write.IsWaiting);
-            foreach (PrimaryLink link in rig.Core.Links.Where(link => link.Silo == "b" && link.Unsent > 0).ToArray())
+            foreach (PrimaryLink link in rig.Core.Links.Where(link => link.Silo == "b" && link.Unsent.Count > 0).ToArray())
                 rig.Core.OnSent("b", link.Attach, rig.Now);
             rig.Acknowledge("b");
         }

@@ -170,6 +170,33 @@ public sealed class ReplicaFollowTests
         Assert.Single(_rig.Attaches);
     }
 
+    /// <summary>A shard that began anew after a loss counts from the beginning: what was old in the data before says nothing of its log.</summary>
+    [Fact]
+    public void A_loaded_copy_that_begins_lower_keeps_its_tail()
+    {
+        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { BacklogMsMax = 1600 }).Attach();
+        rig.Load(snapshot: 5, baseOffset: 300);
+        for (int i = 0; i < 4; i++)
+        {
+            rig.Wait(800);
+            rig.Heartbeat(committed: 300);
+        }
+
+        rig.Core.Follow(rig.LastAttach.Attach, rig.Now);
+        rig.Wait(1000);
+        rig.Accept();
+        rig.Load(snapshot: 6, baseOffset: 3);
+        string large = new('v', 60_000);
+        rig.Mutations(4, 2, value: large);
+        rig.Mutations(6, 2, value: large);
+        rig.Wait(50);
+        Assert.Equal(ReplicaPhase.Following, rig.Core.Phase);
+        Assert.Equal(4, rig.Core.Copy.Log.FirstOffset);
+        rig.Heartbeat(committed: 7);
+        Assert.Equal(large, rig.Value("k4"));
+        Assert.Equal(large, rig.Value("k7"));
+    }
+
     [Fact]
     public void A_replica_that_learned_to_unpack_before_its_primary_offered_it_attaches_anew_once_it_does()
     {

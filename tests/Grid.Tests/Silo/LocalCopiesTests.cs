@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Net;
 using Grid.Client.Local;
 using Grid.Client.Routing;
 using Grid.Formats.Buffers;
@@ -118,8 +117,7 @@ public sealed class LocalCopiesTests : IDisposable
         HostedCopy hosted = _host.Find(shard)!;
         ShardCopy loaded = _host.MakeCopy(shard, Guid.NewGuid());
         Fill(loaded, "a"u8, [9], 7, 0);
-        lock (hosted.Copy.Gate)
-            hosted.Install(loaded);
+        Install(hosted, loaded);
         Assert.Equal(LocalReadOutcome.Stale, Read("a"u8, out _, out _));
         Fresh(loaded);
         Assert.Equal(LocalReadOutcome.Answered, Read("a"u8, out _, out byte[] value));
@@ -136,11 +134,16 @@ public sealed class LocalCopiesTests : IDisposable
     {
         ShardCopy copy = Put("a"u8, [1], offset: 5);
         copy.FreshAtMs = SiloClock.Now.MonotonicMs - 10_000;
-        Installer output = new(_host, _host.Find(copy.Shard)!);
-        using ShardReplica replica = new(copy, copy.TakeOwnership(), 0, new ReplicaOptions { LoadMode = mode }, SiloEntropy.Instance, output);
+        HostedCopy hosted = _host.Find(copy.Shard)!;
+        ShardReplica replica = new(copy, copy.TakeOwnership(), 0, new ReplicaOptions { LoadMode = mode }, SiloEntropy.Instance, new Installer(_host, hosted));
+        hosted.Replica = replica;
         replica.Follow(0, SiloClock.Now);
         PooledBuffer announcement = new SyncAnnouncement(1, 10, false, Guid.NewGuid(), [new EpochStart(1, 1)]).ToItem(replica.AttachNumber, 0, 1, 0);
-        replica.OnSnapshot(announcement.Span, SiloClock.Now);
+        hosted.Use(_ =>
+        {
+            replica.OnSnapshot(announcement.Span, SiloClock.Now);
+            return true;
+        });
         announcement.Release();
         Assert.Equal(ReplicaPhase.Loading, replica.Phase);
 
@@ -212,8 +215,7 @@ public sealed class LocalCopiesTests : IDisposable
                     hosted = _host.GetOrCreate(shard);
                 }
 
-                lock (hosted.Copy.Gate)
-                    hosted.Install(next);
+                Install(hosted, next);
             }
         }
     }
@@ -275,6 +277,12 @@ public sealed class LocalCopiesTests : IDisposable
         copy.CommittedSeen = offset;
     }
 
+    private static void Install(HostedCopy hosted, ShardCopy next) => hosted.Use(_ =>
+    {
+        hosted.Install(next);
+        return true;
+    });
+
     private static void Fresh(ShardCopy copy) => copy.FreshAtMs = SiloClock.Now.MonotonicMs;
 
     /// <summary>Puts copies in place as a replica's grain does, and does nothing else.</summary>
@@ -299,18 +307,5 @@ public sealed class LocalCopiesTests : IDisposable
         public void Report(ReplicaEvent what, string details)
         {
         }
-    }
-
-    private sealed class FakeSilo : ILocalSiloDetails
-    {
-        public string Name => "silo";
-
-        public string ClusterId => "cluster";
-
-        public string DnsHostName => "localhost";
-
-        public SiloAddress SiloAddress { get; } = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, 1), 1);
-
-        public SiloAddress GatewayAddress => SiloAddress;
     }
 }

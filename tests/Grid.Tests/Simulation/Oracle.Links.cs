@@ -13,6 +13,9 @@ internal sealed partial class Oracle
     /// <summary>What a snapshot keeps grows by pages, also between the look at it and the end of the tick.</summary>
     private const int PageBytes = (64 << 10) + 64;
 
+    /// <summary>Heads, keys, and what is said at an attach, however much is under way.</summary>
+    private const int AnnouncementsBytesMax = 8 << 10;
+
     private readonly Dictionary<(long Epoch, string Silo), long> _attaches = [];
     private readonly Dictionary<(long Epoch, string Silo, long Attach), long> _waitsSinceMs = [];
     private readonly Dictionary<string, long> _snapshotLostIn = [];
@@ -202,7 +205,10 @@ internal sealed partial class Oracle
 
     private void CheckLink(SimPrimary primary, PrimaryLink link)
     {
-        Require(link.Unsent <= primary.Options.ItemsUnsentMax + 2, $"12: {link.Unsent} items to {link.Silo} are unsent");
+        Require(link.Unsent.Count <= primary.Options.ItemsUnsentMax + 2, $"12: {link.Unsent.Count} items to {link.Silo} are unsent");
+        Require(
+            link.Unsent.Bytes <= Math.Max(primary.Options.BytesUnsentMax, Math.Max(primary.Options.ItemBytesMax, world.Plan.ValueBytesMax)) + AnnouncementsBytesMax,
+            $"12: {link.Unsent.Bytes} bytes to {link.Silo} are unsent");
         if (!link.Pins)
             return;
         Require(primary.Copy.Log.FirstOffset <= link.NextOffset, $"11: the log begins at {primary.Copy.Log.FirstOffset}, {link.Silo} is still to be sent {link.NextOffset}");

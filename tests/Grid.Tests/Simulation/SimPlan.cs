@@ -149,6 +149,7 @@ internal sealed record SimPlan
                 UncommittedBytesMax = tight ? 96 << 10 : 4 << 20,
                 SnapshotKeptBytesMax = tight && random.Chance(0.5) ? random.Between(16, 64) << 10 : 64 << 20,
                 ItemBytesMax = random.Chance(0.5) ? 2048 : 256 << 10,
+                BytesUnsentMax = tight ? 6 << 10 : 4 << 20,
                 MixedCohort = random.Chance(0.4) ? MixedCohort.Split : MixedCohort.And,
                 DualChannel = random.Chance(0.8),
                 Transport = random.Chance(0.4) ? SyncTransport.Disk : SyncTransport.Diskless,

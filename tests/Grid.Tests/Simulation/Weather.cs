@@ -147,6 +147,7 @@ internal static class Weather
             Transport = SyncTransport.Diskless,
             DualChannel = true,
             ItemBytesMax = 2048,
+            BytesUnsentMax = 6 << 10,
             BacklogBytesMax = 16 << 10,
             UncommittedBytesMax = 16 << 10,
             SnapshotKeptBytesMax = 16 << 10,

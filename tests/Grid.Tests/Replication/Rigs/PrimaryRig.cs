@@ -320,7 +320,7 @@ internal sealed class PrimaryRig : IPrimaryOutput
         while (more)
         {
             more = false;
-            foreach (PrimaryLink link in Core.Links.Where(link => link.Unsent > 0).ToArray())
+            foreach (PrimaryLink link in Core.Links.Where(link => link.Unsent.Count > 0).ToArray())
             {
                 Core.OnSent(link.Silo, link.Attach, Now);
                 more = true;
