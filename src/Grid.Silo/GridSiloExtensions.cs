@@ -47,7 +47,7 @@ public static class GridSiloExtensions
             options.Configure(configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GridOptions>, GridOptionsValidator>());
 
-        services.AddSingleton<PagePool>();
+        services.AddSingleton(static sp => new PagePool(FreedMemory.Kept, sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<CopyHost>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
@@ -79,6 +79,7 @@ public static class GridSiloExtensions
         services.AddLoop<CopyCheck>();
         services.AddLoop<SiloGreeter>();
         services.AddLoop<SiloPulse>();
+        services.AddLoop<FreedMemory>();
         services.AddSingleton<FirstFill>();
         services.AddSingleton(static sp => new GridDrain(sp.GetRequiredService<Drainer>()));
         services.AddSingleton(static sp => new GridHealth(

@@ -15,11 +15,12 @@ namespace Grid.Storage;
 /// </para>
 /// <para>
 /// Slabs are managed arrays without references on the pinned heap: the garbage collector neither scans nor moves
-/// them. A slab all of whose pages are free is given back to it, except one of each size kept at hand.
+/// them. A slab all of whose pages are free is given back to it, except one of each size kept at hand and those that were freed
+/// a short while ago: a copy that is dropped is mostly loaded anew, and memory that the process has costs nothing.
 /// </para>
 /// <para>Thread safety: all members may be called from any thread.</para>
 /// </remarks>
-public sealed unsafe class PagePool
+public sealed unsafe class PagePool(TimeSpan keepsFreed, TimeProvider time)
 {
     internal const int SlabLog2 = 24;
 
@@ -39,19 +40,26 @@ public sealed unsafe class PagePool
     private readonly int[] _slabsOfSize = new int[LargestPageLog2 - SmallestPageLog2 + 1];
     private readonly int[] _freePages = new int[LargestPageLog2 - SmallestPageLog2 + 1];
     private readonly Stack<int> _unusedNumbers = new();
+    private readonly List<(byte[] Data, long FreedAt)> _freed = [];
     private SlabPages?[] _pages = new SlabPages?[64];
     private Slab[] _slabs = new Slab[64];
     private int _numbers = 1;
     private long _rentedBytes;
     private int _slabCount;
 
-    /// <summary>Bytes of all slabs, whether their pages are in use or not.</summary>
+    /// <summary>Makes a pool that gives every slab back as soon as it is free.</summary>
+    public PagePool()
+        : this(TimeSpan.Zero, TimeProvider.System)
+    {
+    }
+
+    /// <summary>Bytes of all slabs, whether their pages are in use or not, and those freed a short while ago.</summary>
     public long SlabBytesHeld
     {
         get
         {
             lock (_gate)
-                return (long)_slabCount * SlabBytes;
+                return (long)(_slabCount + _freed.Count) * SlabBytes;
         }
     }
 
@@ -92,8 +100,7 @@ public sealed unsafe class PagePool
                     continue;
             }
 
-            byte[] data = MakeSlab();
-            HugePages.Back(data);
+            byte[] data = PrepareSlab();
             lock (_gate)
             {
                 List<SlabPages> list = _withFree[size];
@@ -110,7 +117,21 @@ public sealed unsafe class PagePool
         return made;
     }
 
-    /// <summary>Gives back every slab that is wholly free, the ones kept at hand included.</summary>
+    /// <summary>Gives back what was freed longer ago than it is kept. To be called every second or so.</summary>
+    /// <returns>Bytes given back to the collector.</returns>
+    public long GiveBack()
+    {
+        lock (_gate)
+        {
+            int old = 0;
+            while (old < _freed.Count && time.GetElapsedTime(_freed[old].FreedAt) >= keepsFreed)
+                old++;
+            _freed.RemoveRange(0, old);
+            return (long)old * SlabBytes;
+        }
+    }
+
+    /// <summary>Gives back every slab that is wholly free, the ones kept at hand and those freed a short while ago included.</summary>
     public void Trim()
     {
         lock (_gate)
@@ -123,6 +144,8 @@ public sealed unsafe class PagePool
                     Drop(pages);
                 }
             }
+
+            _freed.Clear();
         }
     }
 
@@ -144,7 +167,7 @@ public sealed unsafe class PagePool
             SlabPages pages;
             if (list.Count == 0)
             {
-                pages = AddSlab(pageLog2, MakeSlab());
+                pages = AddSlab(pageLog2, TakeFreed() ?? MakeSlab());
                 Link(list, pages);
             }
             else
@@ -213,6 +236,29 @@ public sealed unsafe class PagePool
         return pages;
     }
 
+    private byte[] PrepareSlab()
+    {
+        lock (_gate)
+        {
+            if (TakeFreed() is { } freed)
+                return freed;
+        }
+
+        byte[] data = MakeSlab();
+        HugePages.Back(data);
+        return data;
+    }
+
+    /// <summary>The slab that was freed last, so that those not needed grow old.</summary>
+    private byte[]? TakeFreed()
+    {
+        if (_freed.Count == 0)
+            return null;
+        byte[] data = _freed[^1].Data;
+        _freed.RemoveAt(_freed.Count - 1);
+        return data;
+    }
+
     private static byte[] MakeSlab() => GC.AllocateUninitializedArray<byte>(SlabBytes + CacheLineBytes, pinned: true);
 
     // Holders of pages on other threads may go on using the old table: entries never change while pages are held,
@@ -229,6 +275,8 @@ public sealed unsafe class PagePool
     private void Drop(SlabPages pages)
     {
         Unlink(_withFree[pages.PageLog2 - SmallestPageLog2], pages);
+        if (keepsFreed > TimeSpan.Zero)
+            _freed.Add((_slabs[pages.Slab].Data!, time.GetTimestamp()));
         _pages[pages.Slab] = null;
         _slabs[pages.Slab] = default;
         _unusedNumbers.Push(pages.Slab);

@@ -1,4 +1,5 @@
 using Grid.Storage;
+using Grid.Tests.Streams;
 using Xunit;
 
 namespace Grid.Tests.Storage;
@@ -60,6 +61,52 @@ public sealed class PagePoolTests
         pool.Return(pool.Rent(PagePool.SmallestPageLog2));
         Assert.Equal(PagePool.SlabBytes, pool.SlabBytesHeld);
     }
+
+    [Fact]
+    public void Slabs_freed_a_short_while_ago_are_used_again_for_pages_of_any_size_and_go_when_nobody_wants_them()
+    {
+        FakeTime time = new();
+        var pool = new PagePool(TimeSpan.FromSeconds(10), time);
+        int perSlab = PagePool.SlabBytes >> PagePool.LargestPageLog2;
+        var pages = Enumerable.Range(0, 4 * perSlab).Select(_ => pool.Rent(PagePool.LargestPageLog2)).ToList();
+        HashSet<nint> memory = [.. pages.Select(page => PlaceOf(pool, page))];
+        pages.ForEach(pool.Return);
+        Assert.Equal(4L * PagePool.SlabBytes, pool.SlabBytesHeld);
+        Assert.Equal(0, pool.RentedBytes);
+        time.Advance(TimeSpan.FromSeconds(9));
+        Assert.Equal(0, pool.GiveBack());
+
+        // One is at hand for its size, three are free for any; the fourth of these is new.
+        int small = PagePool.SlabBytes >> PagePool.SmallestPageLog2;
+        var others = Enumerable.Range(0, small).Select(_ => pool.Rent(PagePool.SmallestPageLog2)).ToList();
+        Assert.Contains(others, page => memory.Contains(PlaceOf(pool, page)));
+        Assert.Equal(4L * PagePool.SlabBytes, pool.SlabBytesHeld);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(2L * PagePool.SlabBytes, pool.GiveBack());
+        Assert.Equal(0, pool.GiveBack());
+        Assert.Equal(2L * PagePool.SlabBytes, pool.SlabBytesHeld);
+        others.ForEach(pool.Return);
+        pool.Trim();
+        Assert.Equal(0, pool.SlabBytesHeld);
+    }
+
+    [Fact]
+    public void A_prepared_slab_is_one_freed_before_if_there_is_one()
+    {
+        var pool = new PagePool(TimeSpan.FromSeconds(10), new FakeTime());
+        int perSlab = PagePool.SlabBytes >> PagePool.LargestPageLog2;
+        var pages = Enumerable.Range(0, 3 * perSlab).Select(_ => pool.Rent(PagePool.LargestPageLog2)).ToList();
+        HashSet<nint> memory = [.. pages.Select(page => PlaceOf(pool, page))];
+        pages.ForEach(pool.Return);
+        var again = Enumerable.Range(0, perSlab * 2 / 3).Select(_ => pool.Rent(PagePool.LargestPageLog2)).ToList();
+        Assert.Equal(1, pool.Prepare());
+        while (again.Count < 2 * perSlab)
+            again.Add(pool.Rent(PagePool.LargestPageLog2));
+        Assert.All(again, page => Assert.Contains(PlaceOf(pool, page), memory));
+        Assert.Equal(3L * PagePool.SlabBytes, pool.SlabBytesHeld);
+    }
+
+    private static unsafe nint PlaceOf(PagePool pool, ulong page) => (nint)pool.At(page);
 
     [Fact]
     public void A_slab_is_prepared_where_half_a_one_is_left_and_taken_last()
