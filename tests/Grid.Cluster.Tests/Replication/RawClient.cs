@@ -29,13 +29,17 @@ internal sealed class RawClient(IGrainFactory grains, int shards, TimeSpan? pati
 
     public async Task<string?> GetAsync(int key)
     {
-        (BatchStatus batch, string? value) = await CallAsync(ShardOf(key, shards), (ref OperationWriter writer) => writer.Write(Keyspace, new Operation
+        (BatchStatus batch, string? value) = await TryGetAsync(key);
+        return batch == BatchStatus.Ok ? value : throw new InvalidOperationException($"Key {key}: {batch}");
+    }
+
+    /// <summary>Reads a key; a value only where the batch is Ok.</summary>
+    public Task<(BatchStatus Batch, string? Value)> TryGetAsync(int key) =>
+        CallAsync(ShardOf(key, shards), (ref OperationWriter writer) => writer.Write(Keyspace, new Operation
         {
             Kind = OperationKind.Get,
             Key = Encoding.UTF8.GetBytes($"key:{key}"),
         }), static (in OperationResult result) => result.HasValue ? Encoding.UTF8.GetString(result.Value) : null);
-        return batch == BatchStatus.Ok ? value : throw new InvalidOperationException($"Key {key}: {batch}");
-    }
 
     private async Task<(BatchStatus Batch, T? Result)> CallAsync<T>(int shard, WriteOperations write, ReadResult<T> read)
     {

@@ -50,6 +50,9 @@ public sealed class SettingChangeTests
         await cluster.UntilWholeAsync(copies: 3);
         await cluster.UntilDigestsAreEqualAsync(copies: 3);
         int concerned = before.Count(link => link.EndsAt(changed));
+
+        // What the silo's replicas follow they attach to anew; what follows its primaries is ended by them, without a wait until somebody hears of the change.
+        Assert.Equal(2 * before.Count(link => link.From == changed), cluster.Counters["grid.replication.links.ended", "settings_changed"]);
         Assert.Equal(full, cluster.Counters.Syncs("full", "completed"));
         Assert.True(cluster.Counters.Syncs("partial", "completed") - partial >= 2 * concerned, $"{concerned} links are concerned\n{cluster.Counters}");
     }

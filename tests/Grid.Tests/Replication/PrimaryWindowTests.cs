@@ -30,6 +30,45 @@ public sealed class PrimaryWindowTests
     }
 
     [Fact]
+    public void What_was_decided_names_everybody_who_cannot_decode()
+    {
+        WindowDecision decided = Decided(MixedCohort.And).Core.LastWindow!;
+        Assert.Equal(CodecReason.MemberCannotDecode, decided.Reason);
+        Assert.Equal(["b", "c", "d"], decided.Members);
+        Assert.Equal(["b", "d"], decided.CannotDecode);
+        Assert.Empty(decided.LeftForNext);
+        Assert.StartsWith("plaintext: b, d do not decode lz4; ", decided.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_was_decided_names_everybody_who_was_left_for_the_next_snapshot()
+    {
+        PrimaryRig rig = Decided(MixedCohort.Split);
+        WindowDecision first = rig.Core.LastWindow!;
+        rig.SnapshotEnds();
+        WindowDecision second = rig.Core.LastWindow!;
+        Assert.Equal((CodecReason.MemberCannotDecode, CodecReason.EveryMemberDecodes), (first.Reason, second.Reason));
+        Assert.Equal(["b", "d"], first.Members);
+        Assert.Equal(["b", "d"], first.CannotDecode);
+        Assert.Equal(["c"], first.LeftForNext);
+        Assert.EndsWith("; c next", first.Text, StringComparison.Ordinal);
+        Assert.Equal(["c"], second.Members);
+        Assert.Empty(second.CannotDecode);
+        Assert.Empty(second.LeftForNext);
+    }
+
+    /// <summary>Of three who came in time two cannot decode; the window has closed.</summary>
+    private static PrimaryRig Decided(MixedCohort mixed)
+    {
+        PrimaryRig rig = new(new PrimaryOptions { Replicas = 3, Compress = true, MixedCohort = mixed }, others: ["b", "c", "d"]);
+        rig.AttachEmpty("b", Plain);
+        rig.AttachEmpty("c", Capable);
+        rig.AttachEmpty("d", Plain);
+        rig.Wait(200, "b", "c", "d");
+        return rig;
+    }
+
+    [Fact]
     public void The_window_closes_a_fixed_time_after_the_first_request()
     {
         PrimaryRig rig = new();

@@ -172,9 +172,7 @@ public sealed class ReplicaLoadTests
         {
             DamagePayloads(_rig, 2);
             _rig.Load(6 + i, 3);
-            _rig.Core.OnNewEpoch(2 + i, _rig.Now);
-            _rig.Epoch = 2 + i;
-            _rig.Accept();
+            BeginReign(_rig, epoch: 2 + i);
         }
 
         Assert.False(_rig.Core.IsFaulted);
@@ -183,8 +181,7 @@ public sealed class ReplicaLoadTests
     [Fact]
     public void A_fault_ends_once_nothing_damaged_has_come_for_its_time_and_the_link_is_agreed_on_anew()
     {
-        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = 60_000 }).Attach();
-        DamageThreePayloads(rig);
+        ReplicaRig rig = Faulted(forMs: 60_000);
         int attaches = rig.Attaches.Count;
         rig.Announce(6, 3, traits: LinkTraits.OffersPacking);
         rig.Piece(6, ReplicaRig.Payload(3));
@@ -204,8 +201,7 @@ public sealed class ReplicaLoadTests
     [Fact]
     public void A_fault_does_not_end_while_the_replica_follows_nobody()
     {
-        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = 60_000 }).Attach();
-        DamageThreePayloads(rig);
+        ReplicaRig rig = Faulted(forMs: 60_000);
         rig.Wait(200_000);
         Assert.True(rig.Core.IsFaulted);
         Assert.False(rig.LastAttach.Capabilities.HasFlag(ReplicaCapabilities.Lz4));
@@ -214,13 +210,10 @@ public sealed class ReplicaLoadTests
     [Fact]
     public void Damage_during_a_fault_makes_it_last_longer()
     {
-        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = 60_000 }).Attach();
-        DamageThreePayloads(rig);
+        ReplicaRig rig = Faulted(forMs: 60_000);
         rig.Load(6, 3);
         FollowFor(rig, ms: 50_000);
-        rig.Core.OnNewEpoch(2, rig.Now);
-        rig.Epoch = 2;
-        rig.Accept();
+        BeginReign(rig, epoch: 2);
         DamagePayloads(rig, 1);
         rig.Load(7, 4);
         FollowFor(rig, ms: 50_000);
@@ -270,12 +263,12 @@ public sealed class ReplicaLoadTests
     {
         Assert.Equal(1000, _rig.LastAttach.KeptBytesMax);
         _rig.Announce(5, 3);
-        _rig.Mutations(4, 1, value: new string('v', 900));
+        Keep900Bytes(at: 4);
         Assert.InRange(_rig.Acknowledgements[^1].Kept, 900, 1000);
         _rig.Piece(5, ReplicaRig.Payload(3));
         _rig.End(5, 2);
         Assert.Equal(4, _rig.Acknowledgements[^1].Offset);
-        _rig.Mutations(5, 1, value: new string('v', 900));
+        Keep900Bytes(at: 5);
         Assert.Equal(5, _rig.Acknowledgements[^1].Offset);
     }
 
@@ -283,8 +276,8 @@ public sealed class ReplicaLoadTests
     public void A_primary_that_sends_more_than_is_kept_costs_the_load_and_not_the_memory()
     {
         _rig.Announce(5, 3);
-        _rig.Mutations(4, 1, value: new string('v', 900));
-        _rig.Mutations(5, 1, value: new string('v', 900));
+        Keep900Bytes(at: 4);
+        Keep900Bytes(at: 5);
         Assert.Contains(_rig.Events, e => e.What == ReplicaEvent.LoadOverrun);
         Assert.Equal(ReplicaPhase.Detached, _rig.Core.Phase);
     }
@@ -294,7 +287,7 @@ public sealed class ReplicaLoadTests
     {
         _rig.Announce(5, 3);
         _rig.Core.Reconfigure(new ReplicaOptions { KeptBytesMax = 500 }, _rig.Now);
-        _rig.Mutations(4, 1, value: new string('v', 900));
+        Keep900Bytes(at: 4);
         Assert.DoesNotContain(_rig.Events, e => e.What == ReplicaEvent.LoadOverrun);
         Assert.Equal(ReplicaPhase.Loading, _rig.Core.Phase);
     }
@@ -304,9 +297,7 @@ public sealed class ReplicaLoadTests
     {
         _rig.Load(5, 3);
         ShardCopy old = _rig.Core.Copy;
-        _rig.Core.OnNewEpoch(2, _rig.Now);
-        _rig.Epoch = 2;
-        _rig.Accept();
+        BeginReign(_rig, epoch: 2);
         _rig.Announce(6, 8, history: [new EpochStart(1, 1), new EpochStart(2, 8)]);
         _rig.Mutations(9, 1, epoch: 2);
         _rig.Core.OnNewEpoch(3, _rig.Now);
@@ -315,30 +306,23 @@ public sealed class ReplicaLoadTests
         Assert.Equal((3, true, 3L), (_rig.LastAttach.LogEnd, _rig.LastAttach.Complete, _rig.LastAttach.EpochSeen));
     }
 
-    [Fact]
-    public void Pieces_of_another_snapshot_are_dropped()
+    /// <param name="snapshot">Whose pieces come; 5 is what was announced.</param>
+    /// <param name="attach">For which attach they say that they are sent, after the present one; null when they say nothing, as those of a stream do.</param>
+    /// <param name="taken">Whether they are loaded.</param>
+    [Theory]
+    [InlineData(5, null, true)]
+    [InlineData(5, 0, true)]
+    [InlineData(5, 1, false)]
+    [InlineData(99, null, false)]
+    public void Pieces_of_another_snapshot_or_sent_for_another_attach_are_dropped(long snapshot, int? attach, bool taken)
     {
         _rig.Announce(5, 3);
-        _rig.Piece(99, ReplicaRig.Payload(3));
-        Assert.Equal(0, _rig.Core.Load!.WireBytes);
-        Assert.Equal(ReplicaPhase.Loading, _rig.Core.Phase);
+        _rig.Piece(snapshot, ReplicaRig.Payload(3), attach is { } after ? _rig.LastAttach.Attach + after : 0);
+        Assert.Equal((ReplicaPhase.Loading, taken), (_rig.Core.Phase, _rig.Core.Load!.WireBytes > 0));
     }
 
-    [Fact]
-    public void Pieces_of_the_same_file_that_are_sent_for_another_attach_are_dropped()
-    {
-        _rig.Announce(5, 3);
-        _rig.Piece(5, ReplicaRig.Payload(3), attach: _rig.LastAttach.Attach + 1);
-        Assert.Equal((ReplicaPhase.Loading, 0L), (_rig.Core.Phase, _rig.Core.Load!.WireBytes));
-    }
-
-    [Fact]
-    public void Pieces_of_a_file_that_are_sent_for_this_attach_are_loaded()
-    {
-        _rig.Announce(5, 3);
-        _rig.Piece(5, ReplicaRig.Payload(3), attach: _rig.LastAttach.Attach);
-        Assert.NotEqual(0, _rig.Core.Load!.WireBytes);
-    }
+    /// <summary>Most of what may be kept.</summary>
+    private void Keep900Bytes(long at) => _rig.Mutations(at, 1, value: new string('v', 900));
 
     private void AttachAgain() => AttachAgain(_rig);
 
@@ -347,6 +331,21 @@ public sealed class ReplicaLoadTests
         int before = rig.Attaches.Count;
         while (rig.Attaches.Count == before)
             rig.Wait(50);
+        rig.Accept();
+    }
+
+    /// <summary>A replica that three payloads in a row have faulted for so long.</summary>
+    private static ReplicaRig Faulted(long forMs)
+    {
+        ReplicaRig rig = new ReplicaRig(new ReplicaOptions { FaultedMs = forMs }).Attach();
+        DamageThreePayloads(rig);
+        return rig;
+    }
+
+    private static void BeginReign(ReplicaRig rig, long epoch)
+    {
+        rig.Core.OnNewEpoch(epoch, rig.Now);
+        rig.Epoch = epoch;
         rig.Accept();
     }
 

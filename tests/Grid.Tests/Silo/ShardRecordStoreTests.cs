@@ -23,9 +23,7 @@ public sealed class ShardRecordStoreTests
     [Fact]
     public async Task A_write_that_landed_though_its_answer_was_lost_is_known_by_its_own_nonce()
     {
-        ShardRecordStore store = Store();
-        Assert.True(await store.CreateAsync(Fresh));
-        StoredRecord before = (await store.ReadAsync(3))!;
+        (ShardRecordStore store, StoredRecord before) = await WithRecordAsync();
         ShardRecord next = Next(before.Record);
         _storage.LosesAnswers = 1;
         RecordWrite write = await store.WriteAsync(next, before.ETag, Ending);
@@ -37,9 +35,7 @@ public sealed class ShardRecordStoreTests
     [Fact]
     public async Task A_write_that_did_not_land_is_tried_again_though_the_old_value_was_read()
     {
-        ShardRecordStore store = Store();
-        Assert.True(await store.CreateAsync(Fresh));
-        StoredRecord before = (await store.ReadAsync(3))!;
+        (ShardRecordStore store, StoredRecord before) = await WithRecordAsync();
         ShardRecord next = Next(before.Record);
         _storage.LosesWrites = 2;
         Assert.True((await store.WriteAsync(next, before.ETag, Ending)).Written);
@@ -49,14 +45,20 @@ public sealed class ShardRecordStoreTests
     [Fact]
     public async Task A_write_behind_somebody_elses_is_a_conflict_and_shows_what_is_there()
     {
-        ShardRecordStore store = Store();
-        Assert.True(await store.CreateAsync(Fresh));
-        StoredRecord before = (await store.ReadAsync(3))!;
+        (ShardRecordStore store, StoredRecord before) = await WithRecordAsync();
         ShardRecord theirs = Next(before.Record);
         Assert.True((await store.WriteAsync(theirs, before.ETag, Ending)).Written);
         RecordWrite write = await store.WriteAsync(Next(before.Record), before.ETag, Ending);
         Assert.False(write.Written);
         Assert.Equal(theirs.Nonce, write.Current.Record.Nonce);
+    }
+
+    /// <summary>A store in which a record is, and what it shows of it.</summary>
+    private async Task<(ShardRecordStore Store, StoredRecord Stored)> WithRecordAsync()
+    {
+        ShardRecordStore store = Store();
+        Assert.True(await store.CreateAsync(Fresh));
+        return (store, (await store.ReadAsync(Fresh.Shard))!);
     }
 
     private static ShardRecord Next(ShardRecord record) => record.WithPrimary(new CopyName("a", Guid.NewGuid()), record.Epoch + 1, [], Guid.NewGuid());

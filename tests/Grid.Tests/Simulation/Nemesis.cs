@@ -17,6 +17,7 @@ internal sealed class Nemesis(World world)
         Repeat(world.Plan.SplitMs, Split);
         Repeat(world.Plan.CoupMs, () => Coup(_random.Below(world.Plan.Shards)));
         Repeat(world.Plan.LossMs, () => Lose(_random.Below(world.Plan.Shards)));
+        Repeat(world.Plan.LeaveMs, () => Leave(_random.Pick(world.Silos)));
         if (world.Plan.WishMs > 0)
             new Wisher(world).Begin();
         if (world.Plan.LossMs > 0)
@@ -314,7 +315,7 @@ internal sealed class Nemesis(World world)
 
     /// <summary>
     /// A shard loses all its in-sync copies: at once, after a member has fallen behind, so that a copy is left which has not everything, or all but a primary
-    /// that hears nobody, goes on alone, and is given up only later.
+    /// that hears nobody, goes on alone, and is given up only later. Or all but a member on a silo that is about to shut down.
     /// </summary>
     private void Lose(int shard)
     {
@@ -323,13 +324,22 @@ internal sealed class Nemesis(World world)
             return;
         SimSilo[] members = [.. record.Members.Select(member => world.Find(member.Silo)).OfType<SimSilo>()];
         SimSilo? primary = record.Primary is { } name ? world.Find(name.Silo) : null;
-        int how = _random.Below(3), timeoutMs = world.Plan.Primary.ReplicaTimeoutMs;
-        if (how == 0 && members.Length > 0)
+        int timeoutMs = world.Plan.Primary.ReplicaTimeoutMs;
+        bool isAlone = _random.Chance(world.Plan.LossAlone);
+        if (members.Length > 0 && _random.Chance(world.Plan.LossSeeming))
+        {
+            SimSilo left = _random.Pick(members);
+            TakeAway(shard, except: left);
+            ShutDown(left, _random.Between(2000, 4000));
+            return;
+        }
+
+        if (!isAlone && members.Length > 0 && _random.Chance(0.5))
         {
             CutOff(_random.Pick(members));
             world.After(_random.Between(timeoutMs, 3 * timeoutMs) * 1000L, null, () => TakeAway(shard, except: null));
         }
-        else if (how == 1 && primary is { Up: true, DeclaredDead: false })
+        else if (isAlone && primary is { Up: true, DeclaredDead: false })
         {
             CutOff(primary);
             TakeAway(shard, except: primary);
@@ -365,7 +375,7 @@ internal sealed class Nemesis(World world)
             return;
         world.Count("Loss");
         CopyName[] named = [.. world.Store.MayLand(shard).Append(world.Store.Current(shard)).SelectMany(record => record.InSync).Distinct()];
-        world.Note($"shard {shard} loses {string.Join(", ", named)}{(except is null ? "" : $", but for {except.Name}, which hears nobody")}");
+        world.Note($"shard {shard} loses {string.Join(", ", named)}{(except is null ? "" : $", but for {except.Name}")}");
         foreach (SimSilo victim in named.Select(copy => world.Find(copy.Silo)).OfType<SimSilo>().Distinct().Where(silo => silo != except && !silo.DeclaredDead))
             world.Crash(victim);
     }
@@ -374,6 +384,41 @@ internal sealed class Nemesis(World world)
     {
         if (world.Chaos && victim.Up && CanSpare(victim))
             world.DeclareDead(victim);
+    }
+
+    /// <summary>
+    /// A silo shuts down, in a hurry: the activations of its primaries are taken from the directory and work on for a while, its copies answer to the end.
+    /// Whoever takes over leaves it out.
+    /// </summary>
+    private void Leave(SimSilo victim)
+    {
+        if (victim.Up && !victim.DeclaredDead && CanSpare(victim))
+            ShutDown(victim, _random.Between(100, 1500));
+    }
+
+    /// <summary>It takes so long, and is called off where it would cost the last copy of a shard.</summary>
+    private void ShutDown(SimSilo victim, int ms)
+    {
+        if (victim.Leaves)
+            return;
+        world.Note($"{victim.Name} shuts down");
+        world.Count("Leave");
+        victim.Leaves = true;
+        world.AnnounceMembership();
+        foreach (Slot slot in victim.Slots.Where(slot => slot.Primary is not null))
+        {
+            slot.Orphan();
+            world.Directory[slot.Shard] = null;
+        }
+
+        world.After(ms * 1000L, null, () =>
+        {
+            victim.Leaves = false;
+            if (world.Chaos && !victim.DeclaredDead && CanSpare(victim))
+                world.Crash(victim);
+            else
+                world.AnnounceMembership();
+        });
     }
 
     /// <summary>The replica's grain is activated anew: the copy stays, the link does not.</summary>

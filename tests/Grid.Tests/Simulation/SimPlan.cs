@@ -83,6 +83,15 @@ internal sealed record SimPlan
     /// <summary>Pause between two losses of all in-sync copies of a shard, in milliseconds; 0 = none is ever lost.</summary>
     public int LossMs { get; init; }
 
+    /// <summary>Share of those losses in which the primary is the last one left, hears nobody and goes on.</summary>
+    public double LossAlone { get; init; } = 1 / 3.0;
+
+    /// <summary>Share of those losses that only seem to be one: a member that has everything answers, and cannot take over for a while.</summary>
+    public double LossSeeming { get; init; }
+
+    /// <summary>Pause between two silos that are told to shut down, in milliseconds; 0 = none is.</summary>
+    public int LeaveMs { get; init; }
+
     /// <summary>Each silo's share of being slow.</summary>
     public double SlowSilo { get; init; }
 

@@ -29,6 +29,7 @@ internal sealed class SimSilo
         _monotonicAheadMs = world.Random.Between(0, 1_000_000);
         _driftPpm = world.Random.Between(-15_000, 15_000);
         Alive = [Name];
+        Active = [Name];
         world.After(world.Random.Below(50_000), this, Tick);
         world.After(world.Random.Below(50_000), this, Greet);
     }
@@ -100,6 +101,12 @@ internal sealed class SimSilo
     /// <summary>Who is alive, as far as this silo has heard.</summary>
     public HashSet<string> Alive { get; private set; }
 
+    /// <summary>Those of them that take new work, as far as it has heard.</summary>
+    public HashSet<string> Active { get; private set; }
+
+    /// <summary>It shuts down: its copies are there to the end, and nothing new is begun here.</summary>
+    public bool Leaves { get; set; }
+
     /// <summary>Who has answered this silo lately.</summary>
     public SiloContacts Contacts { get; } = new();
 
@@ -113,6 +120,7 @@ internal sealed class SimSilo
     public void LearnMembership()
     {
         Alive = [.. World.Silos.Where(silo => !silo.DeclaredDead).Select(silo => silo.Name)];
+        Active = [.. World.Silos.Where(silo => !silo.DeclaredDead && !silo.Leaves).Select(silo => silo.Name)];
         foreach (Slot slot in _slots)
         {
             slot.Primary?.OnSilosChanged();

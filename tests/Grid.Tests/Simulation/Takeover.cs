@@ -67,7 +67,7 @@ internal sealed class Takeover(Slot slot, Action over)
         IEnumerable<string> alive = slot.Silo.Alive;
         if (_world.Plan.Broken.HasFlag(RuntimeBug.TakesOverFromTheLiving))
             alive = alive.Where(silo => silo != record.Primary?.Silo);
-        TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, [.. alive], slot.Silo.Alive);
+        TakeoverPlan plan = TakeoverPlan.Decide(shown, _polled, [.. alive], slot.Silo.Active);
         if (_world.Plan.Broken.HasFlag(RuntimeBug.VoidsGrantsOfTheLost) && _polled.Exists(copy => copy.Name == record.Primary))
             plan = plan with { EndedEpoch = record.Epoch };
         if (_world.Plan.Broken.HasFlag(RuntimeBug.ForgetsTheSilent))

@@ -9,7 +9,7 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 internal static class Weather
 {
-    /// <summary>Somebody says all the time where replicas are to be.</summary>
+    /// <summary>Somebody says all the time where replicas are to be, and silos shut down.</summary>
     public const string Wishes = "Wishes";
 
     /// <summary>Shards lose all their in-sync copies, and an operator says with what they go on.</summary>
@@ -34,7 +34,17 @@ internal static class Weather
         nameof(PlantedBug.IgnoresHigherEpoch) or nameof(RuntimeBug.HidesHigherEpoch) => Coups(plan),
         nameof(PlantedBug.SyncsNamedMember) or nameof(PlantedBug.CutsAppliedData) => plan with { NemesisMs = 200, ChaosMs = 6000 },
         nameof(PlantedBug.IgnoresOwnerToken) => plan with { NemesisMs = 150 },
-        nameof(PlantedBug.CountsAnyAcknowledgement) => Gaps(ShortBacklog(plan)) with { CallStuck = 0.3, SliceMsMax = 40 },
+        nameof(PlantedBug.CountsAnyAcknowledgement) => Gaps(ShortBacklog(plan)) with
+        {
+            Shards = 4,
+            Clients = 4,
+            ChaosMs = 6000,
+            CallStuck = 0.3,
+            ItemLost = 0.05,
+            SliceMsMax = 40,
+            Primary = ShortBacklog(plan).Primary with { SyncWindowMs = 20 },
+            Replica = plan.Replica with { BackoffMs = 5, BackoffMaxMs = 20 },
+        },
         nameof(PlantedBug.TakesStaleItems) or nameof(PlantedBug.TakesForeignPieces) => Gaps(plan) with { ItemsLeftOver = 1, ItemRepeated = 0.1 },
         nameof(PlantedBug.InstallsHalfLoad) => Gaps(ShortBacklog(plan)) with { Keys = 80, ItemLost = 0.05 },
         nameof(PlantedBug.NeverGivesUpSnapshot) => Flood(plan) with { SliceMsMax = 100 },
@@ -43,6 +53,13 @@ internal static class Weather
         nameof(PlantedBug.PinsWithoutBound) or nameof(PlantedBug.UnpinsLinks) or nameof(PlantedBug.SendsMoreThanKept) => Flood(plan) with { SliceMsMax = 100, OutstandingMax = 24 },
         nameof(PlantedBug.TrustsSavedSnapshot) => Gaps(plan) with { PayloadDamaged = 0.3, ItemDamaged = 0, Primary = plan.Primary with { Transport = SyncTransport.Disk } },
         nameof(PlantedBug.NeverAsksForPlaintext) => Gaps(plan) with { PayloadDamaged = 1, ItemDamaged = 0 },
+        nameof(PlantedBug.JoinsUnreadableSnapshot) => plan with
+        {
+            Silos = 4,
+            PlainSilo = 0.5,
+            NemesisMs = 200,
+            Primary = plan.Primary with { Replicas = 3, Compress = true, Transport = SyncTransport.Disk, SavedSnapshotMs = 3000 },
+        },
         nameof(PlantedBug.EndsSnapshotForAll) => Gaps(plan) with { Silos = 5, SliceMsMax = 40 },
         nameof(PlantedBug.IgnoresMaxCohort) => plan with { Silos = 5, Primary = plan.Primary with { Replicas = 3, MaxCohort = 1 } },
         nameof(PlantedBug.CountsLeaseFromAnswer) => Coups(plan) with { CallDelayUsMax = 8000, CallStuck = 0.3 },
@@ -54,11 +71,35 @@ internal static class Weather
         nameof(PlantedBug.ShrinksWithoutMajority) or nameof(PlantedBug.CountsSilenceWhileCutOff) => Splits(plan),
         nameof(RuntimeBug.ForgetsTheSilent) => Splits(plan) with { HandOverMs = 80 },
         nameof(PlantedBug.ServesBeforeBarrier) => Coups(plan) with { ThinkMs = 3, Keys = 4 },
-        nameof(PlantedBug.RepliesWithoutLease) => Depositions(plan),
-        nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 100, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, LeaseMs = 1200 } },
+        nameof(PlantedBug.RepliesWithoutLease) => Depositions(plan) with
+        {
+            // Most keys have nothing uncommitted when the deposed primary refuses writes: they are what it may tell of.
+            Shards = 1,
+            Keys = 60,
+            ValueBytesMax = 200,
+            OutstandingMax = 3,
+            ChaosMs = 12_000,
+            Primary = Depositions(plan).Primary with { UncommittedBytesMax = 2 << 10 },
+        },
+        nameof(RuntimeBug.VoidsGrantsOfTheLost) => Coups(plan) with { NemesisMs = 0, LeaveMs = 500, Clients = 4, ThinkMs = 5, Primary = plan.Primary with { Replicas = 3, MinInSync = 1, LeaseMs = 1200 } },
         nameof(RuntimeBug.BelievesTimeouts) => plan with { RecordSlow = 0.3 },
-        nameof(RuntimeBug.AcceptsLossAtOnce) or nameof(RuntimeBug.AcceptsLossOfTheLiving) or nameof(RuntimeBug.KeepsLineageAfterLoss)
-            or nameof(PlantedBug.IgnoresLineage) or nameof(PlantedBug.AnswersAloneUnheard) or Losses => AfterLosses(plan),
+        nameof(RuntimeBug.AcceptsLossOfTheLiving) => AfterLosses(plan) with
+        {
+            Shards = 1,
+            LossMs = 800,
+            LossSeeming = 1,
+            Primary = AfterLosses(plan).Primary with { ReplicaTimeoutMs = 400, HeartbeatMs = 80, LeaseMs = 200 },
+        },
+        nameof(RuntimeBug.AcceptsLossAtOnce) or nameof(RuntimeBug.KeepsLineageAfterLoss)
+            or nameof(PlantedBug.IgnoresLineage) or Losses => AfterLosses(plan),
+        nameof(PlantedBug.AnswersAloneUnheard) => AfterLosses(plan) with
+        {
+            Shards = 1,
+            Clients = 4,
+            LossMs = 800,
+            LossAlone = 1,
+            Primary = AfterLosses(plan).Primary with { ReplicaTimeoutMs = 400, HeartbeatMs = 80, LeaseMs = 200 },
+        },
         nameof(PlantedBug.CountsLatestGrant) => Coups(plan),
         nameof(PlantedBug.LeavesNoMargin) => Depositions(plan) with { CallDelayUsMax = 200, Primary = Depositions(plan).Primary with { LeaseMs = 1200 } },
         nameof(RuntimeBug.ClockStandsStill) => plan with { NemesisMs = 150 },
@@ -70,7 +111,8 @@ internal static class Weather
         nameof(PlantedBug.RemembersWithoutBound) => Repeats(plan) with { Clients = 4, Primary = plan.Primary with { SessionsMax = 2, SessionEntriesMax = 4 } },
         nameof(RuntimeBug.ClientResendsInReverse) => plan with { NemesisMs = 200, ThinkMs = 5, Keys = 3 },
         nameof(PlantedBug.IgnoresDraining) => plan with { WishMs = 150, NemesisMs = 300 },
-        nameof(PlantedBug.ShrinksBeforeGrown) or Wishes => plan with { WishMs = 150 },
+        nameof(PlantedBug.ShrinksBeforeGrown) => plan with { WishMs = 150 },
+        Wishes => plan with { WishMs = 150, LeaveMs = 800 },
         _ => plan,
     };
 

@@ -182,7 +182,7 @@ internal sealed partial class World
     {
         if (Directory[shard] is { Up: true, DeclaredDead: false } there && there.Slot(shard).Primary is not null && !Random.Chance(0.1))
             return;
-        SimSilo[] active = [.. Silos.Where(silo => silo.Up && !silo.DeclaredDead)];
+        SimSilo[] active = [.. Silos.Where(silo => silo.Up && !silo.DeclaredDead && !silo.Leaves)];
         if (active.Length == 0)
             return;
         SimSilo chosen = Random.Pick(active);
@@ -205,7 +205,7 @@ internal sealed partial class World
     }
 
     /// <summary>Every silo learns of the change in its own time.</summary>
-    private void AnnounceMembership()
+    public void AnnounceMembership()
     {
         foreach (SimSilo silo in Running)
             After(Random.Between(0, 150) * 1000L, silo, silo.LearnMembership);

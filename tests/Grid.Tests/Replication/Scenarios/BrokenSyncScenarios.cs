@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Grid.Formats.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
@@ -23,81 +24,40 @@ public sealed class BrokenSyncScenarios
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void A_payload_that_ends_before_the_announced_size_is_truncated(string variant, bool lz4)
-    {
-        using Stage stage = AboutToLoad(lz4, out StageSilo b);
-        stage.SpoilNextPayload("its second half is missing", payload => payload[..(payload.Length / 2)]);
-        Heals(stage, b, ReplicaEvent.LoadTruncated);
-        Assert.False(b.Replica!.IsFaulted);
-        stage.Ends(variant);
-    }
+    public void A_payload_that_ends_before_the_announced_size_is_truncated(string variant, bool lz4) =>
+        CostsOneLoad(variant, lz4, "its second half is missing", payload => payload[..(payload.Length / 2)], ReplicaEvent.LoadTruncated);
 
     [Fact]
-    public void A_piece_lost_on_the_way_ends_the_load_before_the_announced_size()
-    {
-        using Stage stage = Loading(lz4: false, out StageSilo b);
-        b.Snapshots.Next(LinkItemKind.SnapshotChunk, Fate.Lost);
-        Heals(stage, b, ReplicaEvent.LoadTruncated, "was expected");
-        stage.Ends();
-    }
+    public void A_piece_lost_on_the_way_ends_the_load_before_the_announced_size() =>
+        CostsOneLoad(LinkItemKind.SnapshotChunk, Fate.Lost, ReplicaEvent.LoadTruncated, "was expected");
 
     [Fact]
-    public void An_end_lost_on_the_way_is_noticed_though_the_command_stream_lives()
-    {
-        using Stage stage = Loading(lz4: false, out StageSilo b);
-        b.Snapshots.Next(LinkItemKind.SnapshotEnd, Fate.Lost);
-        Heals(stage, b, ReplicaEvent.LoadStalled, "no piece of the snapshot came");
-        stage.Ends();
-    }
+    public void An_end_lost_on_the_way_is_noticed_though_the_command_stream_lives() =>
+        CostsOneLoad(LinkItemKind.SnapshotEnd, Fate.Lost, ReplicaEvent.LoadStalled, "no piece of the snapshot came");
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void Bytes_after_the_end_of_the_payload_are_corrupt(string variant, bool lz4)
-    {
-        using Stage stage = AboutToLoad(lz4, out StageSilo b);
-        stage.SpoilNextPayload("15 bytes follow its end", payload => [.. payload, .. "$EOF:0123456789"u8]);
-        Heals(stage, b, ReplicaEvent.LoadCorrupt);
-        stage.Ends(variant);
-    }
+    public void Bytes_after_the_end_of_the_payload_are_corrupt(string variant, bool lz4) =>
+        CostsOneLoad(variant, lz4, "15 bytes follow its end", payload => [.. payload, .. "$EOF:0123456789"u8], ReplicaEvent.LoadCorrupt);
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void A_payload_corrupt_in_mid_frame_is_never_seen(string variant, bool lz4)
-    {
-        using Stage stage = AboutToLoad(lz4, out StageSilo b);
-        stage.SpoilNextPayload("a bit in its middle is flipped", payload => Flip(payload, payload.Length / 2));
-        Heals(stage, b, ReplicaEvent.LoadCorrupt);
-        stage.Ends(variant);
-    }
+    public void A_payload_corrupt_in_mid_frame_is_never_seen(string variant, bool lz4) =>
+        CostsOneLoad(variant, lz4, "a bit in its middle is flipped", payload => Flip(payload, payload.Length / 2), ReplicaEvent.LoadCorrupt);
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void A_corrupt_footer_is_found_when_everything_else_is_loaded(string variant, bool lz4)
-    {
-        using Stage stage = AboutToLoad(lz4, out StageSilo b);
-        stage.SpoilNextPayload("a bit of its last byte is flipped", payload => Flip(payload, payload.Length - 1));
-        Heals(stage, b, ReplicaEvent.LoadCorrupt, $"{Entries} entries)");
-        stage.Ends(variant);
-    }
+    public void A_corrupt_footer_is_found_when_everything_else_is_loaded(string variant, bool lz4) =>
+        CostsOneLoad(variant, lz4, "a bit of its last byte is flipped", payload => Flip(payload, payload.Length - 1), ReplicaEvent.LoadCorrupt, $"{Entries} entries)");
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void A_payload_of_another_version_is_incompatible(string variant, bool lz4)
-    {
-        using Stage stage = AboutToLoad(lz4, out StageSilo b);
-        stage.SpoilNextPayload("it is of a later version", payload => NextVersion(payload, lz4 ? 3 : 5));
-        Heals(stage, b, ReplicaEvent.LoadIncompatible);
-        stage.Ends(variant);
-    }
+    public void A_payload_of_another_version_is_incompatible(string variant, bool lz4) =>
+        CostsOneLoad(variant, lz4, "it is of a later version", payload => NextVersion(payload, lz4 ? 3 : 5), ReplicaEvent.LoadIncompatible);
 
     [Fact]
-    public void An_item_of_another_version_is_incompatible_though_it_came_as_it_was_sent()
-    {
-        using Stage stage = Loading(lz4: true, out StageSilo b);
-        b.Snapshots.Next(LinkItemKind.SnapshotChunk, Fate.Newer);
-        Heals(stage, b, ReplicaEvent.LoadIncompatible, "layout version 2");
-        stage.Ends();
-    }
+    public void An_item_of_another_version_is_incompatible_though_it_came_as_it_was_sent() =>
+        CostsOneLoad(LinkItemKind.SnapshotChunk, Fate.Newer, ReplicaEvent.LoadIncompatible, "layout version 2", lz4: true);
 
     [Theory]
     [MemberData(nameof(Codecs))]
@@ -119,13 +79,8 @@ public sealed class BrokenSyncScenarios
     [Theory]
     [InlineData("flipped", Fate.Flipped)]
     [InlineData("cut", Fate.Cut)]
-    public void An_item_damaged_on_the_way_is_told_from_its_own_checksum(string variant, object fate)
-    {
-        using Stage stage = Loading(lz4: false, out StageSilo b);
-        b.Snapshots.Next(LinkItemKind.SnapshotChunk, (Fate)fate);
-        Heals(stage, b, ReplicaEvent.LoadDamaged, "damaged on the way");
-        stage.Ends(variant);
-    }
+    public void An_item_damaged_on_the_way_is_told_from_its_own_checksum(string variant, object fate) =>
+        CostsOneLoad(LinkItemKind.SnapshotChunk, (Fate)fate, ReplicaEvent.LoadDamaged, "damaged on the way", variant: variant);
 
     [Fact]
     public void A_piece_that_comes_twice_is_taken_once()
@@ -242,6 +197,24 @@ public sealed class BrokenSyncScenarios
         return stage;
     }
 
+    /// <summary>A payload that is spoiled costs one load; told with the test that calls it.</summary>
+    private static void CostsOneLoad(string variant, bool lz4, string how, Func<byte[], byte[]> spoil, ReplicaEvent what, string reason = "", [CallerMemberName] string test = "")
+    {
+        using Stage stage = AboutToLoad(lz4, out StageSilo b);
+        stage.SpoilNextPayload(how, spoil);
+        Heals(stage, b, what, reason);
+        stage.Ends(variant, test);
+    }
+
+    /// <summary>The same for an item that something befalls on its way.</summary>
+    private static void CostsOneLoad(LinkItemKind item, Fate fate, ReplicaEvent what, string reason, bool lz4 = false, string variant = "", [CallerMemberName] string test = "")
+    {
+        using Stage stage = Loading(lz4, out StageSilo b);
+        b.Snapshots.Next(item, fate);
+        Heals(stage, b, what, reason);
+        stage.Ends(variant, test);
+    }
+
     /// <summary>The load fails for this reason, nothing of it is seen, and one of the next rounds brings the replica up.</summary>
     private static void Heals(Stage stage, StageSilo replica, ReplicaEvent how, string reason = "")
     {
@@ -251,6 +224,7 @@ public sealed class BrokenSyncScenarios
         Assert.Equal(how, replica.FailedLoads.Single().What);
         Assert.Contains(reason, Failure(replica), StringComparison.Ordinal);
         Assert.Equal((2, 1), (stage.Rounds, replica.Loads));
+        Assert.False(replica.Replica!.IsFaulted);
     }
 
     private static string Failure(StageSilo replica) => replica.FailedLoads.First().Details;
