@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Net;
 using Grid.Client.Local;
 using Grid.Client.Routing;
 using Grid.Formats.Buffers;
@@ -299,18 +298,5 @@ public sealed class LocalCopiesTests : IDisposable
         public void Report(ReplicaEvent what, string details)
         {
         }
-    }
-
-    private sealed class FakeSilo : ILocalSiloDetails
-    {
-        public string Name => "silo";
-
-        public string ClusterId => "cluster";
-
-        public string DnsHostName => "localhost";
-
-        public SiloAddress SiloAddress { get; } = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, 1), 1);
-
-        public SiloAddress GatewayAddress => SiloAddress;
     }
 }
