@@ -145,15 +145,15 @@ internal static class Weather
         Primary = plan.Primary with { BacklogBytesMax = 1, BacklogMsMax = 200 },
     };
 
-    /// <summary>Many snapshots for several members of very different speeds, which come and go.</summary>
+    /// <summary>Many snapshots for several members of very different speeds, which come and go; what the slowest grants lasts until it is heard of.</summary>
     private static SimPlan UnevenCohorts(SimPlan plan) => ShortBacklog(plan) with
     {
         Silos = 5,
         SlowSilo = 0.4,
         NemesisMs = 120,
         ChaosMs = 6000,
-        CallDelayUsMax = 8000,
-        Primary = ShortBacklog(plan).Primary with { Replicas = 4, Transport = SyncTransport.Diskless, MaxCohort = 0, MixedCohort = MixedCohort.And, SyncWindowMs = 200 },
+        CallDelayUsMax = 3000,
+        Primary = ShortBacklog(plan).Primary with { Replicas = 4, Transport = SyncTransport.Diskless, MaxCohort = 0, MixedCohort = MixedCohort.And, SyncWindowMs = 200, LeaseMs = 1200 },
     };
 
     /// <summary>More is written than there is room for.</summary>
