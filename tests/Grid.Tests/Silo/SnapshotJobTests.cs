@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Grid.Formats.Links;
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Silo;
