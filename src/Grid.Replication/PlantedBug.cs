@@ -138,6 +138,12 @@ internal enum PlantedBug
     /// <summary>One member's failure ends the snapshot of all.</summary>
     EndsSnapshotForAll,
 
+    /// <summary>A snapshot that fails, or is not needed any more, ends the links of those who have loaded it already.</summary>
+    EndsLoadedLinks,
+
+    /// <summary>A place that was given to a request which was taken back counts for the next one.</summary>
+    TakesOldPermits,
+
     /// <summary>Damaged snapshots are asked for in the same codec for ever.</summary>
     NeverAsksForPlaintext,
 

@@ -35,31 +35,42 @@ public interface IPrimaryOutput
     void AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies);
 
     /// <summary>
-    /// Asks for one of the silo's places for a sync, and reports <see cref="ShardPrimary.OnSyncPermitted"/> once there is one.
+    /// Asks for one of the silo's places for a sync, and reports <see cref="ShardPrimary.OnSyncPermitted"/> under the same number once there is one.
     /// </summary>
-    void RequestSync();
+    /// <param name="request">Number of the request, another one each time: one that was taken back may have been given a place already.</param>
+    void RequestSync(long request);
 
     /// <summary>Gives the place back, or takes the wish for one back.</summary>
     void ReleaseSync();
 
     /// <summary>
     /// Takes a snapshot: slices of <see cref="SnapshotPlan.Scan"/> on the primary's turns, encoding, writing and sending off them.
-    /// A diskless one goes to the cohort: reports <see cref="ShardPrimary.OnSnapshotSent"/> for each member, then
-    /// <see cref="ShardPrimary.OnSnapshotEnded"/>. One that goes to disk is only written: reports
-    /// <see cref="ShardPrimary.OnSnapshotSaved"/>, or <see cref="ShardPrimary.OnSnapshotEnded"/> if that failed.
+    /// A diskless one goes to the cohort: once it is sent to its end, reports <see cref="ShardPrimary.OnSnapshotSent"/> for each member, then
+    /// <see cref="ShardPrimary.OnSnapshotEnded"/>. One that goes to disk is only written: reports <see cref="ShardPrimary.OnSnapshotSaved"/>.
     /// The cohort's announcements are on the command streams already.
     /// </summary>
+    /// <remarks>
+    /// <para>
+    /// Of either kind that fails, or is cancelled (<see cref="CancelSnapshot"/>), only <see cref="ShardPrimary.OnSnapshotEnded"/> is reported, as failed, and nothing of
+    /// its members: some of them may have got all of it and be online, and whose links end is the state machine's to say.
+    /// </para>
+    /// <para>
+    /// A member that holds up the others is left behind, and reported by <see cref="ShardPrimary.OnMemberFailed"/>; one whose link has ended
+    /// (<see cref="AbandonLink"/>), from the moment of this call on, gets nothing more.
+    /// </para>
+    /// </remarks>
     void BeginSnapshot(SnapshotPlan plan);
 
     /// <summary>
-    /// Sends a saved snapshot to one member, and reports <see cref="ShardPrimary.OnSnapshotSent"/>. The announcement is on the command
+    /// Sends a saved snapshot to one member, and reports <see cref="ShardPrimary.OnSnapshotSent"/>, or <see cref="ShardPrimary.OnMemberFailed"/> if that failed; neither
+    /// need come of one whose link has ended (<see cref="AbandonLink"/>), which gets nothing more. The announcement is on the command
     /// stream already; a member with a snapshot stream gets it there as well.
     /// </summary>
     void SendSnapshot(SavedSnapshot saved, SnapshotMember member);
 
     /// <summary>
     /// Ends a snapshot that nobody needs any more, or that holds too much memory, and removes its file. Of one that is not
-    /// sent or saved yet <see cref="ShardPrimary.OnSnapshotEnded"/> is reported.
+    /// sent or saved yet <see cref="ShardPrimary.OnSnapshotEnded"/> is reported, as failed, and nothing else; what its members were sent goes on to them.
     /// </summary>
     void CancelSnapshot(long snapshotId);
 
@@ -139,7 +150,7 @@ public enum LinkEndReason
     /// <summary>The link pinned more of the log than it may.</summary>
     Overrun,
 
-    /// <summary>Its snapshot was given up, or could not be written.</summary>
+    /// <summary>Its snapshot was given up, or could not be written or sent.</summary>
     SnapshotLost,
 
     /// <summary>Settings were changed that concern it.</summary>

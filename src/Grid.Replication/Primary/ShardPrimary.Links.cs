@@ -55,7 +55,7 @@ public sealed partial class ShardPrimary
         return AttachAnswer.Accepted;
     }
 
-    /// <summary>The stream refused an item, or a snapshot could not be sent: the link is over; the replica will attach again.</summary>
+    /// <summary>The command stream refused an item: the link is over; the replica will attach again.</summary>
     public void OnLinkFailed(string silo, long attach, string reason, Instant now)
     {
         if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach)

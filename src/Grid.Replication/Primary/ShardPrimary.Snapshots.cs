@@ -21,6 +21,15 @@ public sealed partial class ShardPrimary
         ReleaseHeldBack(link, now);
     }
 
+    /// <summary>
+    /// A member was not sent the whole snapshot, as far as its sender knows: its link is over, and it will attach again, unless it has loaded the snapshot and is online.
+    /// </summary>
+    public void OnMemberFailed(string silo, long attach, string reason, Instant now)
+    {
+        if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach && (link.Phase == LinkPhase.Syncing || Plants(PlantedBug.EndsLoadedLinks)))
+            EndLink(link, LinkEndReason.StreamFailed, reason, now);
+    }
+
     /// <summary>The snapshot's file is whole; its scan is disposed.</summary>
     /// <param name="snapshotId">The snapshot.</param>
     /// <param name="bytes">Length of the file.</param>
@@ -48,25 +57,32 @@ public sealed partial class ShardPrimary
         CloseWindowWhenDue(now);
     }
 
-    /// <summary>A diskless snapshot is over, sent or cancelled, or one could not be written to its file; its scan is disposed.</summary>
-    public void OnSnapshotEnded(long snapshotId, Instant now)
+    /// <summary>
+    /// A diskless snapshot is over, or one is that was to be written to a file and was not; its scan is disposed. One that failed ends the links of exactly those
+    /// who still load it: who has loaded it needs nothing more of it.
+    /// </summary>
+    /// <param name="snapshotId">The snapshot.</param>
+    /// <param name="failed">True unless it was sent to its end: it was cancelled, or could not be made.</param>
+    /// <param name="now">The present.</param>
+    public void OnSnapshotEnded(long snapshotId, bool failed, Instant now)
     {
         if (_snapshot is not { } snapshot || snapshot.Id != snapshotId)
             return;
         _snapshot = null;
         if (!Reigns())
             return;
-        if (snapshot.IsOnDisk)
+        if (failed)
         {
-            foreach (PrimaryLink link in MembersOf(snapshotId))
-                EndLink(link, LinkEndReason.SnapshotLost, "its snapshot could not be written", now);
+            string details = snapshot.IsOnDisk ? "its snapshot could not be written" : "its snapshot was not sent to its end";
+            foreach (PrimaryLink link in Plants(PlantedBug.EndsLoadedLinks) ? EverMembersOf(snapshotId) : MembersOf(snapshotId))
+                EndLink(link, LinkEndReason.SnapshotLost, details, now);
         }
 
         CloseWindowWhenDue(now);
         ReleasePlaceWhenIdle();
     }
 
-    /// <summary>The snapshot's file could not be read. Whose link depended on it is told of by <see cref="OnLinkFailed"/>.</summary>
+    /// <summary>The snapshot's file could not be read. Whose link depended on it is told of by <see cref="OnMemberFailed"/>.</summary>
     public void OnSnapshotUnreadable(long snapshotId, string reason)
     {
         if (Reigns())
@@ -186,6 +202,8 @@ public sealed partial class ShardPrimary
 
     private PrimaryLink[] MembersOf(long snapshotId) =>
         [.. _links.Values.Where(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == snapshotId)];
+
+    private PrimaryLink[] EverMembersOf(long snapshotId) => [.. _links.Values.Where(link => link.SnapshotId == snapshotId)];
 
     /// <summary>A file that has waited for late-comers long enough, or that nobody could go on from any more, is removed.</summary>
     private void DropSnapshotWhenOld(Instant now)

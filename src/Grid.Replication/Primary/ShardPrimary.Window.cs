@@ -10,6 +10,7 @@ public sealed partial class ShardPrimary
     private ReplicaCapabilities _firstCapabilities;
     private long _windowEntries;
     private SyncPlace _place;
+    private long _placeRequest;
 
     /// <summary>A snapshot keeps memory and time of the whole silo: it needs one of the silo's places.</summary>
     private enum SyncPlace
@@ -20,9 +21,13 @@ public sealed partial class ShardPrimary
     }
 
     /// <summary>The silo has a place for a sync of this shard: whoever waits by now is in the cohort.</summary>
-    public void OnSyncPermitted(Instant now)
+    /// <param name="request">
+    /// The request that it was given to. Word of a place whose request was taken back meanwhile comes late, and means nothing: the place was given back.
+    /// </param>
+    /// <param name="now">The present.</param>
+    public void OnSyncPermitted(long request, Instant now)
     {
-        if (!Reigns() || _place != SyncPlace.Requested)
+        if (!Reigns() || _place != SyncPlace.Requested || (request != _placeRequest && !Plants(PlantedBug.TakesOldPermits)))
             return;
         _place = SyncPlace.Held;
         CloseWindowWhenDue(now);
@@ -130,7 +135,7 @@ public sealed partial class ShardPrimary
         if (_place == SyncPlace.None)
         {
             _place = SyncPlace.Requested;
-            _output.RequestSync();
+            _output.RequestSync(++_placeRequest);
         }
 
         return _place == SyncPlace.Held || Plants(PlantedBug.NeedsNoPlace);

@@ -2,11 +2,9 @@ using Grid.Formats.Buffers;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Replication.Time;
-using Grid.Silo.Copies;
 using Grid.Silo.Events;
 using Grid.Silo.Placement;
 using Grid.Silo.Records;
-using Grid.Silo.Services;
 using Microsoft.Extensions.Logging;
 using Orleans.Streams;
 
@@ -75,8 +73,8 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     });
 
     /// <summary>Has something done on the grain's turn.</summary>
-    private void Post(Action turn) =>
-        _ = Task.Factory.StartNew(turn, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _turns);
+    private Task Post(Action turn) =>
+        Task.Factory.StartNew(turn, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _turns);
 
     /// <summary>Tells the state machine which items the streams took at once; that may send more.</summary>
     private void ReportSent(ShardPrimary primary, Instant now)
@@ -101,19 +99,16 @@ internal sealed partial class ShardGrain : IPrimaryOutput
 
     private (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots) StreamsOf(string silo)
     {
-        lock (_streamsOf)
+        if (!_streamsOf.TryGetValue(silo, out var streams))
         {
-            if (!_streamsOf.TryGetValue(silo, out var streams))
-            {
-                string key = SiloBoundKey.ForReplica(_shard, silo);
-                streams = (
-                    _streams!.GetStream<PooledBuffer>(StreamId.Create(GridConstants.CommandStreams, key)),
-                    _streams!.GetStream<PooledBuffer>(StreamId.Create(GridConstants.SnapshotStreams, key)));
-                _streamsOf.Add(silo, streams);
-            }
-
-            return streams;
+            string key = SiloBoundKey.ForReplica(_shard, silo);
+            streams = (
+                _streams!.GetStream<PooledBuffer>(StreamId.Create(GridConstants.CommandStreams, key)),
+                _streams!.GetStream<PooledBuffer>(StreamId.Create(GridConstants.SnapshotStreams, key)));
+            _streamsOf.Add(silo, streams);
         }
+
+        return streams;
     }
 
     private async Task ReportSentLaterAsync(Task sending, string silo, long attach)
@@ -151,29 +146,6 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         {
             LogReplicaNotStarted(failure, _shard, silo);
         }
-    }
-
-    /// <summary>Runs something on the grain's turn under the gate of the copy that the reign is over.</summary>
-    private Task<bool> OnTurn(Func<bool> step)
-    {
-        HostedCopy hosted = _hosted!;
-        return Task.Factory.StartNew(
-            () =>
-            {
-                bool result;
-                lock (hosted.Copy.Gate)
-                {
-                    result = step();
-                    if (_primary is { } primary)
-                        ReportSent(primary, SiloClock.Now);
-                }
-
-                AfterTurn();
-                return result;
-            },
-            CancellationToken.None,
-            TaskCreationOptions.DenyChildAttach,
-            _turns);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: epoch {Epoch}: {What} ({Silo}): {Details}")]

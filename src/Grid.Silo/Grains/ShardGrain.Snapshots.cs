@@ -15,7 +15,7 @@ internal sealed partial class ShardGrain
 {
     private SnapshotJob? _job;
 
-    void IPrimaryOutput.RequestSync() => syncs.Places.Request(_primary!, OnPlace(_primary!));
+    void IPrimaryOutput.RequestSync(long request) => syncs.Places.Request(_primary!, OnPlace(_primary!, request));
 
     void IPrimaryOutput.ReleaseSync() => syncs.Places.Release(_primary!);
 
@@ -23,10 +23,11 @@ internal sealed partial class ShardGrain
     {
         instruments.CountRound(plan);
         Activity? span = _syncTraces.OnSnapshot(plan);
+        ShardPrimary reign = _primary!;
         _job = new SnapshotJob(plan, new SnapshotJobSetting
         {
             Shard = _shard,
-            Epoch = _primary!.Epoch,
+            Epoch = reign.Epoch,
             ChunkBytes = settings.Current.SnapshotChunkBytes,
             StallTime = TimeSpan.FromMilliseconds(settings.Current.ReplicaTimeoutMs),
             Pace = syncs.Pace,
@@ -34,17 +35,14 @@ internal sealed partial class ShardGrain
             Instruments = syncs.Instruments,
             StreamOf = StreamFor,
             WhenHeldAtMost = WhenHeldAtMost,
-            OnTurn = OnTurn,
-            MemberFailed = (member, reason) =>
-            {
-                _primary?.OnLinkFailed(member.Silo, member.Attach, reason, Services.SiloClock.Now);
-                return true;
-            },
+            OnTurn = new CopyTurns(_hosted!.Copy, _turns).RunAsync,
+            MemberFailed = (member, reason) => Post(() => FailMember(reign, member, reason)),
+            Time = TimeProvider.System,
         });
         _ = plan.Transport == SyncTransport.Disk ? SaveSnapshotAsync(_job, span) : SendSnapshotAsync(_job, span);
     }
 
-    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => _ = SendSavedAsync(_job!, saved, member);
+    void IPrimaryOutput.SendSnapshot(SavedSnapshot saved, SnapshotMember member) => _ = SendSavedAsync(_job!, saved, _job!.Admit(member));
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId)
     {
@@ -56,16 +54,26 @@ internal sealed partial class ShardGrain
     }
 
     /// <summary>From any thread: the silo has a place for a sync of this reign.</summary>
-    private Action OnPlace(ShardPrimary reign) => () => Post(() =>
+    private Action OnPlace(ShardPrimary reign, long request) => () => Post(() =>
     {
         if (_primary == reign)
-            Run(static (primary, _, now) => primary.OnSyncPermitted(now), 0);
+            Run(static (primary, given, now) => primary.OnSyncPermitted(given, now), request);
         else
             syncs.Places.Release(reign);
     });
 
-    private IAsyncStream<PooledBuffer> StreamFor(SnapshotMember member) =>
-        member.DualChannel ? StreamsOf(member.Silo).Snapshots : StreamsOf(member.Silo).Commands;
+    private void FailMember(ShardPrimary reign, in SnapshotMember member, string reason)
+    {
+        if (_primary == reign)
+            Run(static (primary, link, now) => primary.OnMemberFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
+    }
+
+    private Func<PooledBuffer, Task> StreamFor(SnapshotMember member)
+    {
+        (IAsyncStream<PooledBuffer> commands, IAsyncStream<PooledBuffer> snapshots) = StreamsOf(member.Silo);
+        IAsyncStream<PooledBuffer> stream = member.DualChannel ? snapshots : commands;
+        return item => stream.OnNextAsync(item);
+    }
 
     private Task WhenHeldAtMost(SnapshotMember member, long bytes) => streamControl.WhenHeldAtMostAsync(
         StreamId.Create(member.DualChannel ? GridConstants.SnapshotStreams : GridConstants.CommandStreams, SiloBoundKey.ForReplica(_shard, member.Silo)), bytes);
@@ -73,12 +81,10 @@ internal sealed partial class ShardGrain
     private async Task SendSnapshotAsync(SnapshotJob job, Activity? span)
     {
         SnapshotOutcome? outcome = await CarryOutAsync(job, span, job.SendAsync);
-        await OnTurn(job.EndScan);
-        if (outcome is null)
-            FailMembers(job.Plan, "the snapshot was not sent to its end");
-        else
+        await job.EndScanAsync();
+        if (outcome is not null)
             ReportSent(job.Plan);
-        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), job.Plan.SnapshotId);
+        ReportEnded(job.Plan, failed: outcome is null);
         if (_job == job)
             _job = null;
         job.Dispose();
@@ -87,7 +93,7 @@ internal sealed partial class ShardGrain
     private async Task SaveSnapshotAsync(SnapshotJob job, Activity? span)
     {
         SnapshotOutcome? outcome = await CarryOutAsync(job, span, job.SaveAsync);
-        await OnTurn(job.EndScan);
+        await job.EndScanAsync();
         if (outcome is { } saved)
         {
             Run(static (primary, file, now) => primary.OnSnapshotSaved(file.SnapshotId, file.WireBytes, file.Entries, now), (job.Plan.SnapshotId, saved.WireBytes, saved.Entries));
@@ -95,14 +101,15 @@ internal sealed partial class ShardGrain
         }
 
         job.DeleteFile();
-        Run(static (primary, id, now) => primary.OnSnapshotEnded(id, now), job.Plan.SnapshotId);
+        ReportEnded(job.Plan, failed: true);
     }
 
-    private async Task SendSavedAsync(SnapshotJob job, SavedSnapshot saved, SnapshotMember member)
+    private async Task SendSavedAsync(SnapshotJob job, SavedSnapshot saved, SyncMember receiver)
     {
+        SnapshotMember member = receiver.Identity;
         try
         {
-            if (await syncs.Threads.RunAsync(() => job.SendSavedAsync(saved, member)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding))
+            if (await syncs.Threads.RunAsync(() => job.SendSavedAsync(saved, receiver)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding))
                 Run(static (primary, link, now) => primary.OnSnapshotSent(link.Silo, link.Attach, now), member);
         }
         catch (Exception failure)
@@ -113,7 +120,7 @@ internal sealed partial class ShardGrain
                 Run(static (primary, file, _) => primary.OnSnapshotUnreadable(file.SnapshotId, file.Message), (job.Plan.SnapshotId, failure.Message));
             }
 
-            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, "the snapshot was not sent to its end", now), member);
+            Run(static (primary, link, now) => primary.OnMemberFailed(link.Silo, link.Attach, "the snapshot was not sent to its end", now), member);
         }
     }
 
@@ -158,11 +165,8 @@ internal sealed partial class ShardGrain
             Run(static (primary, link, now) => primary.OnSnapshotSent(link.Silo, link.Attach, now), member);
     }
 
-    private void FailMembers(SnapshotPlan plan, string reason)
-    {
-        foreach (SnapshotMember member in plan.Members)
-            Run(static (primary, link, now) => primary.OnLinkFailed(link.Silo, link.Attach, link.reason, now), (member.Silo, member.Attach, reason));
-    }
+    private void ReportEnded(SnapshotPlan plan, bool failed) =>
+        Run(static (primary, end, now) => primary.OnSnapshotEnded(end.SnapshotId, end.failed, now), (plan.SnapshotId, failed));
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Shard {Shard}: epoch {Epoch}: snapshot {Snapshot:x} taken: {Entries} entries, {RawBytes} bytes, {WireBytes} on the wire, sent to {Members} members")]
     private partial void LogSnapshotTaken(int shard, long epoch, long snapshot, long entries, long rawBytes, long wireBytes, int members);

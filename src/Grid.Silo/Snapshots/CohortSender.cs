@@ -10,7 +10,8 @@ namespace Grid.Silo.Snapshots;
 /// <remarks>
 /// <para>
 /// What is under way to a member is held low on purpose: it shares its connection with the command streams, whose items wait
-/// behind it, and it is memory that the primary spends beside its data. So the next item waits for the slowest member, and whoever
+/// behind it, and it is memory that the primary spends beside its data. One chunk travels while the next is made and sent, whatever their size, so at most two are
+/// under way. So the next chunk waits for the slowest member, and whoever
 /// holds up the others is left behind: who takes nothing for the stall time, and who has others stand idle for longer than that and for
 /// more than half of the time that the snapshot has taken. He attaches again, and gets a snapshot at his own speed.
 /// </para>
@@ -25,8 +26,8 @@ namespace Grid.Silo.Snapshots;
 internal sealed class CohortSender(
     IReadOnlyList<SyncMember> members, SnapshotItems items, SyncPace pace, TimeSpan stallTime, Func<SyncMember, string, Task> leftBehind, TimeProvider time)
 {
-    /// <summary>What may still be under way when the next item is sent: one item travels while the next one is made.</summary>
-    private const long BytesUnderWay = 288 << 10;
+    /// <summary>What may be under way beside chunks: announcements, signs of life, and what a stream counts for each item.</summary>
+    private const long SmallBytes = 32 << 10;
 
     private readonly List<SyncMember> _members = [.. members];
     private readonly TimeSpan _signPeriod = stallTime / 4;
@@ -42,12 +43,22 @@ internal sealed class CohortSender(
         }
     }
 
-    /// <summary>Sends a chunk, whose reference goes with it, and waits for room.</summary>
+    /// <summary>Sends a chunk, whose reference goes with it, and waits until the one before it has arrived.</summary>
     public async ValueTask SendAsync(PooledBuffer chunk, CancellationToken cancellation)
     {
-        await pace.WaitAsync((long)chunk.Length * Count, _signPeriod, GiveSign, cancellation);
+        try
+        {
+            await pace.WaitAsync((long)chunk.Length * Count, _signPeriod, GiveSign, cancellation);
+        }
+        catch
+        {
+            chunk.Release();
+            throw;
+        }
+
+        long bytes = chunk.Length;
         SendToAll(items.Piece(chunk));
-        await WhenHeldAtMostAsync(BytesUnderWay, cancellation);
+        await WhenHeldAtMostAsync(bytes + SmallBytes, cancellation);
     }
 
     /// <summary>Says that this was all, and waits until it has arrived.</summary>
@@ -62,11 +73,11 @@ internal sealed class CohortSender(
     {
         foreach (SyncMember member in _members)
         {
-            if (itemOf(member) is { } item)
+            if (!member.HasLeft && itemOf(member) is { } item)
                 member.Send(item);
         }
 
-        await WhenHeldAtMostAsync(BytesUnderWay, cancellation);
+        await WhenHeldAtMostAsync(SmallBytes, cancellation);
     }
 
     /// <summary>Waits for what is to be sent next, to its end in any case; the members hear of it while it takes long.</summary>

@@ -10,7 +10,7 @@ using Grid.Storage;
 
 namespace Grid.Silo.Snapshots;
 
-/// <summary>Runs something on the primary's turn, under the copy's gate.</summary>
+/// <summary>Runs something that reads the primary's copy on the primary's turn, under the copy's gate; it calls no state machine.</summary>
 internal delegate Task<bool> OnTurn(Func<bool> step);
 
 /// <summary>
@@ -61,7 +61,8 @@ internal sealed class SnapshotProducer : IDisposable
     public async IAsyncEnumerable<PooledBuffer> ProduceAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         Begin();
-        Task<bool> scanning = _onTurn(ScanSlice);
+        Func<bool> slice = () => ScanSlice(cancellation);
+        Task<bool> scanning = _onTurn(slice);
         try
         {
             for (bool more = true; more; cancellation.ThrowIfCancellationRequested())
@@ -69,7 +70,7 @@ internal sealed class SnapshotProducer : IDisposable
                 more = await scanning;
                 (_scanned, _encoded) = (_encoded, _scanned);
                 if (more)
-                    scanning = _onTurn(ScanSlice);
+                    scanning = _onTurn(slice);
                 _encoder.Write(_encoded.Span);
                 _encoded.Truncate(0);
                 if (!more)
@@ -107,9 +108,10 @@ internal sealed class SnapshotProducer : IDisposable
             _writer.WriteExtra(SnapshotPlan.SessionsField, part);
     }
 
-    /// <summary>One slice of the scan, in the primary's turn.</summary>
-    private bool ScanSlice()
+    /// <summary>One slice of the scan, in the primary's turn. Cancelled, it is not run any more: the reign may be over, and the store on its way out.</summary>
+    private bool ScanSlice(CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         long end = Stopwatch.GetTimestamp() + SliceTicks;
         bool more = true;
         _writer.Redirect(_scanned);

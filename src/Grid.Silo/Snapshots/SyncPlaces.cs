@@ -40,7 +40,7 @@ internal sealed class SyncPlaces : IDisposable
         }
     }
 
-    /// <summary>Asks for a place for <paramref name="owner"/>; <paramref name="granted"/> is called once, from any thread, unless it is released before.</summary>
+    /// <summary>Asks for a place for <paramref name="owner"/>; <paramref name="granted"/> is called once, from any thread, unless it is released before; a call that is under way then still comes.</summary>
     public void Request(object owner, Action granted)
     {
         lock (_lock)

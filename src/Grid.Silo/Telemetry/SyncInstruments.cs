@@ -31,7 +31,9 @@ internal sealed class SyncInstruments
         meter.CreateObservableUpDownCounter("grid.sync.waiting", () => places.Waiting, "{snapshot}", "Full syncs that wait for a place on this silo.");
     }
 
-    /// <summary>An item of a snapshot went to a member's stream: all of its bytes, head included, since all of them travel.</summary>
+    /// <summary>
+    /// An item of a snapshot is given to a member's stream: all of its bytes, head included, also of one that the stream refuses, or abandons before it has travelled.
+    /// </summary>
     public void OnItem(int bytes) => _wireBytes.Add(bytes);
 
     /// <summary>A snapshot was taken to its end.</summary>

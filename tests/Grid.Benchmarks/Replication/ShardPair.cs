@@ -168,7 +168,7 @@ internal sealed class ShardPair : IPrimaryOutput, IReplicaOutput, IEntropy, IDis
 
     void IReplicaOutput.Acknowledge(Acknowledgement acknowledgement) => _calls.Enqueue(() => _primary.OnAcknowledged(acknowledgement, Now));
 
-    void IPrimaryOutput.RequestSync()
+    void IPrimaryOutput.RequestSync(long request)
     {
     }
 

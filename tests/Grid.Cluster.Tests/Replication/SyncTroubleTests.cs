@@ -1,8 +1,11 @@
 using Grid.Formats.Links;
 using Grid.Formats.Operations;
+using Grid.Replication.Copies;
+using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Silo;
 using Grid.Silo.Copies;
+using Grid.Silo.Snapshots;
 using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -78,6 +81,42 @@ public sealed class SyncTroubleTests
         await cluster.UntilWholeAsync(copies: 2);
         Assert.Equal((rounds + 1, completed + 1), (cluster.Counters.Rounds, cluster.Counters.Syncs("full", "completed")));
         await cluster.UntilDigestsAreEqualAsync(copies: 2);
+    }
+
+    /// <summary>
+    /// The other one takes nothing from the time on at which it is in the cohort, so that the snapshot is still on its way to it when it ends: it is cancelled then,
+    /// since nobody needs it any more.
+    /// </summary>
+    [Fact]
+    public async Task A_member_that_ends_while_the_other_is_online_already_costs_that_one_nothing()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(3, options =>
+        {
+            Configure(options, shards: 1, replicas: 2, windowMs: 1000);
+            options.ReplicaTimeoutMs = 20_000;
+        });
+        await cluster.UntilWholeAsync(copies: 3);
+        await LoadAsync(cluster, keys: 200);
+
+        InProcessSiloHandle primary = cluster.PrimaryOf(0), ending = cluster.ReplicasOf(0)[0], online = cluster.ReplicasOf(0)[1];
+        long rounds = cluster.Counters.Rounds, partial = cluster.Counters.Syncs("partial", "completed"), silent = LinksEnded(cluster, "silent");
+        long failed = LinksEnded(cluster, "stream_failed") + LinksEnded(cluster, "snapshot_lost");
+        await Task.WhenAll(cluster.DropReplicaAsync(0, ending), cluster.DropReplicaAsync(0, online));
+        await Until.TrueAsync("both wait in the window", () => PhasesAt(cluster, primary) is [LinkPhase.Waiting, LinkPhase.Waiting]);
+        using (new HeldGate(cluster.CopyOn(0, ending)))
+        {
+            await cluster.UntilWholeAsync(copies: 2);
+            Assert.Equal(rounds + 1, cluster.Counters.Rounds);
+            Assert.Empty(cluster.ServicesOf(primary).GetRequiredService<GridSettings>().Change(options => options.ReplicaTimeoutMs = 1500));
+            await Until.TrueAsync("its link has ended", () => LinksEnded(cluster, "silent") > silent);
+            await Until.TrueAsync("its snapshot has ended", () => cluster.ServicesOf(primary).GetRequiredService<SyncPlaces>().Held == 0);
+            Assert.Equal([LinkPhase.Online], PhasesAt(cluster, primary));
+            Assert.Equal(failed, LinksEnded(cluster, "stream_failed") + LinksEnded(cluster, "snapshot_lost"));
+        }
+
+        await cluster.UntilWholeAsync(copies: 3);
+        Assert.Equal((rounds + 2, partial), (cluster.Counters.Rounds, cluster.Counters.Syncs("partial", "completed")));
+        await cluster.UntilDigestsAreEqualAsync(copies: 3);
     }
 
     [Fact]
@@ -162,10 +201,47 @@ public sealed class SyncTroubleTests
         options.SyncBytesPerSecondMax = 1 << 20;
     }
 
+    private static long LinksEnded(GridCluster cluster, string reason) => cluster.Counters["grid.replication.links.ended", reason];
+
+    private static LinkPhase[] PhasesAt(GridCluster cluster, InProcessSiloHandle primary)
+    {
+        HostedCopy hosted = cluster.ServicesOf(primary).GetRequiredService<CopyHost>().Find(0)!;
+        return hosted.Use(_ => hosted.Primary!.ViewLinks().Select(static link => link.Phase).ToArray());
+    }
+
     private static async Task LoadAsync(GridCluster cluster, int keys, int bytes = 1000)
     {
         RawClient client = new(cluster.Client, cluster.Shards);
         for (int key = 0; key < keys; key++)
             Assert.Equal((BatchStatus.Ok, OperationStatus.Ok), await client.SetAsync(1000 + key, new string((char)('a' + (key % 26)), bytes)));
+    }
+
+    /// <summary>Keeps everybody from a copy: whoever works on it stands still.</summary>
+    private sealed class HeldGate : IDisposable
+    {
+        private readonly ManualResetEventSlim _release = new();
+        private readonly Thread _holder;
+
+        public HeldGate(ShardCopy copy)
+        {
+            using ManualResetEventSlim held = new();
+            _holder = new Thread(() =>
+            {
+                lock (copy.Gate)
+                {
+                    held.Set();
+                    _release.Wait();
+                }
+            });
+            _holder.Start();
+            held.Wait();
+        }
+
+        public void Dispose()
+        {
+            _release.Set();
+            _holder.Join();
+            _release.Dispose();
+        }
     }
 }

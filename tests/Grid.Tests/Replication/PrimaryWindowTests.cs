@@ -179,6 +179,72 @@ public sealed class PrimaryWindowTests
         Assert.Equal(LinkPhase.Online, rig.Core.Links.Single().Phase);
     }
 
+    [Theory]
+    [InlineData(ReplicaCapabilities.DualChannel)]
+    [InlineData(ReplicaCapabilities.None)]
+    public void A_member_that_is_online_keeps_its_link_when_the_snapshot_is_cancelled_for_want_of_others(ReplicaCapabilities capabilities)
+    {
+        PrimaryRig rig = new();
+        rig.AttachEmpty("b", capabilities);
+        rig.AttachEmpty("c", capabilities);
+        rig.Wait(200, "b", "c");
+        rig.Acknowledge("b", rig.Snapshot!.Announcement.BaseOffset);
+        rig.RecordLands();
+        rig.SilosAre("a", "b", "d");
+        Assert.Single(rig.Cancelled);
+        rig.SnapshotEnds(failed: true);
+        PrimaryLink link = Assert.Single(rig.Core.Links);
+        Assert.Equal((rig.Request("b").Attach, LinkPhase.Online), (link.Attach, link.Phase));
+        Ticket write = rig.Do(Op.Set("goes on"));
+        rig.Acknowledge("b");
+        Assert.False(write.IsWaiting);
+    }
+
+    [Fact]
+    public void A_snapshot_that_fails_ends_the_links_of_those_who_still_load_it_and_nobody_elses()
+    {
+        PrimaryRig rig = new();
+        foreach (string silo in (string[])["b", "c", "d"])
+            rig.AttachEmpty(silo);
+        rig.Wait(200, "b", "c", "d");
+        rig.Acknowledge("b", rig.Snapshot!.Announcement.BaseOffset);
+        rig.SnapshotEnds(failed: true);
+        Assert.Equal(["b"], rig.Core.Links.Select(link => link.Silo));
+        Assert.Equal(["c", "d"], rig.Abandoned);
+    }
+
+    [Fact]
+    public void Who_is_left_behind_by_its_snapshot_keeps_its_link_if_it_has_loaded_it()
+    {
+        PrimaryRig rig = new();
+        rig.AttachEmpty("b");
+        rig.AttachEmpty("c");
+        rig.Wait(200, "b", "c");
+        rig.Acknowledge("b", rig.Snapshot!.Announcement.BaseOffset);
+        foreach (string silo in (string[])["b", "c"])
+            rig.Core.OnMemberFailed(silo, rig.Request(silo).Attach, "it took nothing", rig.Now);
+        Assert.Equal(["b"], rig.Core.Links.Select(link => link.Silo));
+    }
+
+    [Fact]
+    public void Word_of_a_place_whose_request_was_taken_back_means_nothing()
+    {
+        PrimaryRig rig = new() { HasPlace = false };
+        rig.AttachEmpty("b");
+        rig.Wait(200, "b");
+        long takenBack = rig.PlaceRequest;
+        rig.SilosAre("a", "c", "d");
+        rig.Wait(50);
+        Assert.False(rig.WantsPlace);
+        rig.AttachEmpty("c");
+        rig.Wait(200, "c");
+        Assert.True(rig.WantsPlace);
+        rig.Core.OnSyncPermitted(takenBack, rig.Now);
+        Assert.Null(rig.Snapshot);
+        rig.Core.OnSyncPermitted(rig.PlaceRequest, rig.Now);
+        Assert.Equal(["c"], rig.Snapshot!.Members.Select(member => member.Silo));
+    }
+
     [Fact]
     public void One_member_killed_leaves_the_others_their_snapshot()
     {

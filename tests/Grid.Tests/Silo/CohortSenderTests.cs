@@ -1,6 +1,5 @@
 using Grid.Formats.Buffers;
 using Grid.Formats.Links;
-using Grid.Replication.Primary;
 using Grid.Silo;
 using Grid.Silo.Snapshots;
 using Grid.Tests.Client;
@@ -123,12 +122,86 @@ public sealed class CohortSenderTests
     }
 
     [Fact]
+    public async Task Who_stalls_with_nothing_but_the_end_left_is_left_behind_and_the_others_have_got_all_of_it()
+    {
+        Taker stalls = new("b", _time, 5) { StallsAtEnd = true };
+        Taker survivor = new("a", _time, 5);
+        long began = _time.NowMs;
+        await SendAsync([survivor, stalls], chunks: 20);
+        Assert.Equal("b", Assert.Single(_leftBehind).Silo);
+        Assert.StartsWith("it took nothing of the snapshot for 2", _leftBehind[0].Problem, StringComparison.Ordinal);
+        Assert.True(survivor.HasAll);
+        Assert.InRange(_time.NowMs - began, StallMs, StallMs + 1000);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Cancelled_while_a_member_is_late_it_ends_at_once_and_nobody_is_left_behind(bool atTheEnd)
+    {
+        using CancellationTokenSource cancel = new();
+        Taker stalls = new("b", _time, 5) { StallsAtEnd = atTheEnd, StallsAfter = atTheEnd ? int.MaxValue : 3 };
+        long began = _time.NowMs;
+        await _time.RunAsync(async () =>
+        {
+            CohortSender sender = NewSender([new("a", _time, 5), stalls]);
+            Task sending = SendAllAsync(sender, 20, cancel.Token);
+            await Task.Delay(TimeSpan.FromMilliseconds(StallMs / 2), _time);
+            Assert.False(sending.IsCompleted);
+            Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
+        });
+        Assert.Empty(_leftBehind);
+        Assert.Equal(StallMs / 2, _time.NowMs - began);
+
+        // On this thread: the other way there is goes to the pool, of which virtual time knows nothing.
+        void Cancel() => cancel.Cancel();
+    }
+
+    [Fact]
+    public async Task Under_a_pace_two_members_take_as_long_as_the_bytes_of_both_do()
+    {
+        const int ChunksPerSecond = 10, Chunks = 20;
+        Taker[] takers = [new("a", _time, 5), new("b", _time, 5)];
+        long began = _time.NowMs;
+        await _time.RunAsync(() => SendAllAsync(NewSender(takers, ChunksPerSecond * ChunkBytes), Chunks, TestContext.Current.CancellationToken));
+        Assert.Empty(_leftBehind);
+        Assert.All(takers, static taker => Assert.True(taker.HasAll));
+
+        // The first chunk goes at once.
+        Assert.InRange(_time.NowMs - began, (Chunks - 1) * 2 * 1000 / ChunksPerSecond, (Chunks * 2 * 1000 / ChunksPerSecond) + 100);
+    }
+
+    [Fact]
+    public async Task Under_a_slow_pace_the_members_hear_that_the_primary_lives()
+    {
+        Taker[] takers = [new("a", _time, 5), new("b", _time, 5)];
+        await _time.RunAsync(() => SendAllAsync(NewSender(takers, ChunkBytes / 4), 3, TestContext.Current.CancellationToken));
+        Assert.Empty(_leftBehind);
+        Assert.All(takers, static taker => Assert.InRange(taker.LongestSilenceMs, 1, StallMs / 2));
+    }
+
+    /// <summary>A chunk travels while the next one is sent; more would stand before the command streams' items, less would leave the connection idle.</summary>
+    [Theory]
+    [InlineData(128 << 10)]
+    [InlineData(256 << 10)]
+    [InlineData(1 << 20)]
+    [InlineData(4 << 20)]
+    public async Task Two_chunks_are_under_way_whatever_their_size(int chunkBytes)
+    {
+        Taker slow = new("a", _time, 100);
+        await _time.RunAsync(() => SendAllAsync(NewSender([slow]), 10, TestContext.Current.CancellationToken, chunkBytes));
+        Assert.Empty(_leftBehind);
+        Assert.InRange(slow.HeldMax, 2 * chunkBytes, (2 * chunkBytes) + (32 << 10));
+    }
+
+    [Fact]
     public async Task While_the_next_piece_is_being_made_the_members_hear_that_the_primary_lives()
     {
         Taker taker = new("a", _time, 5);
         CohortSender sender = NewSender([taker]);
         int made = 0;
-        await RunAsync(async () => made = await sender.WhileMakingAsync(MakeAsync()));
+        await _time.RunAsync(async () => made = await sender.WhileMakingAsync(MakeAsync()));
         Assert.Equal(7, made);
         Assert.Equal(9, taker.Signs);
         Assert.InRange(taker.LongestSilenceMs, 1, StallMs / 2);
@@ -140,17 +213,19 @@ public sealed class CohortSenderTests
         }
     }
 
-    private Task SendAsync(Taker[] takers, int chunks) => RunAsync(async () =>
-    {
-        CohortSender sender = NewSender(takers);
-        for (int i = 0; i < chunks; i++)
-            await sender.SendAsync(Chunk(), TestContext.Current.CancellationToken);
-        await sender.EndAsync(0, TestContext.Current.CancellationToken);
-    });
+    private Task SendAsync(Taker[] takers, int chunks) =>
+        _time.RunAsync(() => SendAllAsync(NewSender(takers), chunks, TestContext.Current.CancellationToken));
 
-    private CohortSender NewSender(Taker[] takers)
+    private static async Task SendAllAsync(CohortSender sender, int chunks, CancellationToken cancellation, int chunkBytes = ChunkBytes)
     {
-        SyncPace pace = new(new GridSettings(Options.Create(new GridOptions())), _time);
+        for (int i = 0; i < chunks; i++)
+            await sender.SendAsync(Chunk(chunkBytes), cancellation);
+        await sender.EndAsync(0, cancellation);
+    }
+
+    private CohortSender NewSender(Taker[] takers, int bytesPerSecond = 0)
+    {
+        SyncPace pace = new(new GridSettings(Options.Create(new GridOptions { SyncBytesPerSecondMax = bytesPerSecond })), _time);
         return new CohortSender([.. takers.Select(static taker => taker.Member)], new SnapshotItems(7, epoch: 1), pace, TimeSpan.FromMilliseconds(StallMs), LeftBehind, _time);
     }
 
@@ -160,147 +235,10 @@ public sealed class CohortSenderTests
         return Task.CompletedTask;
     }
 
-    private static PooledBuffer Chunk()
+    private static PooledBuffer Chunk(int bytes)
     {
-        PooledBuffer chunk = PooledBuffer.Rent(ChunkBytes);
-        chunk.Advance(ChunkBytes);
+        PooledBuffer chunk = PooledBuffer.Rent(bytes);
+        chunk.Advance(bytes);
         return chunk;
-    }
-
-    /// <summary>Runs something on this thread; time goes on when nothing else is left to do.</summary>
-    private async Task RunAsync(Func<Task> work)
-    {
-        Turns turns = new();
-        SynchronizationContext? before = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(turns);
-        Task running;
-        try
-        {
-            running = work();
-            while (!running.IsCompleted)
-            {
-                if (turns.TryRun())
-                    continue;
-                Assert.True(_time.NextMs is not null, "Nothing is left to wait for.");
-                _time.AdvanceTo(_time.NextMs.Value);
-            }
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(before);
-        }
-
-        await running;
-    }
-
-    private sealed class Turns : SynchronizationContext
-    {
-        private readonly Queue<(SendOrPostCallback Turn, object? State)> _turns = new();
-
-        public override void Post(SendOrPostCallback d, object? state) => _turns.Enqueue((d, state));
-
-        public bool TryRun()
-        {
-            if (!_turns.TryDequeue(out (SendOrPostCallback Turn, object? State) next))
-                return false;
-            next.Turn(next.State);
-            return true;
-        }
-    }
-
-    /// <summary>A member that takes one item after the other, a chunk in the given time.</summary>
-    private sealed class Taker
-    {
-        private readonly VirtualTime _time;
-        private readonly int _chunkMs;
-        private readonly Queue<int> _waiting = new();
-        private readonly List<(long Bytes, TaskCompletionSource Reached)> _watchers = [];
-        private readonly ITimer _timer;
-        private long _held;
-        private long _takenAtMs;
-        private bool _isBroken;
-
-        public Taker(string silo, VirtualTime time, int chunkMs)
-        {
-            _time = time;
-            _chunkMs = chunkMs;
-            _takenAtMs = time.NowMs;
-            _timer = time.CreateTimer(_ => Take(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            Member = new SyncMember(new SnapshotMember(silo, 1, DualChannel: true), Send, WhenHeldAtMost);
-        }
-
-        public SyncMember Member { get; }
-
-        public int StallsAfter { get; init; } = int.MaxValue;
-
-        public int FailsAfter { get; init; } = int.MaxValue;
-
-        public int LeavesAfter { get; init; } = int.MaxValue;
-
-        public List<long> Sequences { get; } = [];
-
-        public List<LinkItemKind> Kinds { get; } = [];
-
-        /// <summary>Pieces without content.</summary>
-        public int Signs { get; private set; }
-
-        public long HeldMax { get; private set; }
-
-        public long LongestSilenceMs { get; private set; }
-
-        private Task Send(PooledBuffer item)
-        {
-            if (_isBroken)
-            {
-                item.Release();
-                return Task.FromException(new IOException("the stream broke"));
-            }
-
-            LinkItem head = LinkItem.Read(item.Span, out ReadOnlySpan<byte> body);
-            Sequences.Add(head.Sequence);
-            Kinds.Add(head.Kind);
-            Signs += head.Kind == LinkItemKind.SnapshotChunk && body.IsEmpty ? 1 : 0;
-            LongestSilenceMs = Math.Max(LongestSilenceMs, _time.NowMs - _takenAtMs);
-            _takenAtMs = _time.NowMs;
-            _held += item.Length;
-            HeldMax = Math.Max(HeldMax, _held);
-            _waiting.Enqueue(item.Length);
-            item.Release();
-            if (_waiting.Count == 1)
-                Next();
-            if (Sequences.Count >= LeavesAfter)
-                Member.Leave();
-            return Task.CompletedTask;
-        }
-
-        private Task WhenHeldAtMost(long bytes)
-        {
-            if (_held <= bytes)
-                return Task.CompletedTask;
-            TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            _watchers.Add((bytes, reached));
-            return reached.Task;
-        }
-
-        private void Next()
-        {
-            if (_waiting.Count > 0 && Sequences.Count < StallsAfter)
-                _timer.Change(TimeSpan.FromMilliseconds((long)_chunkMs * _waiting.Peek() / ChunkBytes), Timeout.InfiniteTimeSpan);
-        }
-
-        private void Take()
-        {
-            _held -= _waiting.Dequeue();
-            _isBroken = Sequences.Count >= FailsAfter;
-            foreach ((long bytes, TaskCompletionSource reached) in _watchers.ToArray())
-            {
-                if (_held > bytes)
-                    continue;
-                _watchers.Remove((bytes, reached));
-                reached.SetResult();
-            }
-
-            Next();
-        }
     }
 }

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Grid.Tests.Silo;
 
-/// <summary>The silo that a test's copies live on.</summary>
+/// <summary>Who a silo is.</summary>
 internal sealed class FakeSilo : ILocalSiloDetails
 {
     public string Name => "silo";

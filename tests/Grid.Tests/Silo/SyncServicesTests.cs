@@ -58,6 +58,20 @@ public sealed class SyncServicesTests
     }
 
     [Fact]
+    public async Task Who_is_cancelled_gives_back_the_time_that_he_had_reserved()
+    {
+        SyncPace pace = new(With(options => options.SyncBytesPerSecondMax = 1 << 20), _time);
+        Assert.Equal(TimeSpan.Zero, pace.Reserve(1 << 20));
+        using CancellationTokenSource cancel = new();
+        Task waiting = pace.WaitAsync(10 << 20, TimeSpan.FromMilliseconds(300), static () => { }, cancel.Token).AsTask();
+        Assert.False(waiting.IsCompleted);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pace.WaitAsync(10 << 20, TimeSpan.FromMilliseconds(300), static () => { }, cancel.Token).AsTask());
+        Assert.Equal(TimeSpan.FromMilliseconds(1000), pace.Reserve(1));
+    }
+
+    [Fact]
     public void Places_are_given_in_the_order_of_the_wishes()
     {
         using SyncPlaces places = new(With(options => options.SnapshotsPerSiloMax = 2));

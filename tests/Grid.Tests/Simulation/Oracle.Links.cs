@@ -165,6 +165,16 @@ internal sealed partial class Oracle
         !primary.Core.Links.Any(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == snapshotId),
         $"snapshot: it is cancelled while members still load it");
 
+    /// <summary>What became of a snapshot, or of its way to one member, ends no link of a member that is online.</summary>
+    public void AfterSnapshot(SimPrimary primary, IEnumerable<(string Silo, long Attach)> online)
+    {
+        foreach ((string silo, long attach) in online)
+        {
+            bool stays = primary.Core.IsDown || primary.Core.Links.Any(link => link.Silo == silo && link.Attach == attach);
+            Require(stays, $"snapshot: the link to {silo}, which is online, ends with a snapshot that it has loaded");
+        }
+    }
+
     /// <summary>A replica asks to follow, of its own accord or because it was told to.</summary>
     public void OnAttaching(SimReplica replica, AttachRequest request, long sinceLastMs, int inRow)
     {

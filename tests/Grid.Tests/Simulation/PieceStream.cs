@@ -20,6 +20,8 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
 
     public SnapshotMember Member { get; } = member;
 
+    public long SnapshotId => announcement.SnapshotId;
+
     /// <summary>A cohort's pieces are the same for all; those of a file are sent for one attach.</summary>
     private long Attach => isFile ? Member.Attach : 0;
 
@@ -30,12 +32,8 @@ internal sealed class PieceStream(World world, SimPrimary primary, SyncAnnouncem
             _pipe.Send(announcement.ToItem(Member.Attach, 0, primary.Core.Epoch, primary.Core.Committed), Member.Attach);
     }
 
-    public void Abandon()
-    {
-        _abandoned = true;
-        if (Member.DualChannel)
-            _pipe.Clear();
-    }
+    /// <summary>Nothing more is sent; what was goes on, unless its link has ended, and its pipes with it.</summary>
+    public void Abandon() => _abandoned = true;
 
     public void Send(ReadOnlySpan<byte> bytes)
     {

@@ -140,6 +140,12 @@ internal sealed class Pipe(World world, SimPrimary sender, int shard, string tar
         (_, long attach, _) = _queue.Peek();
         Clear();
         Note("the stream failed");
-        world.After(1, sender.Silo, () => sender.LinkFailed(target, attach, "the stream failed"));
+        world.After(1, sender.Silo, () =>
+        {
+            if (isSnapshot)
+                sender.MemberFailed(target, attach, "the stream failed");
+            else
+                sender.LinkFailed(target, attach, "the stream failed");
+        });
     }
 }

@@ -1,41 +1,41 @@
 namespace Grid.Tests.Simulation;
 
-/// <summary>A silo's places for syncs: given in the order of the wishes.</summary>
+/// <summary>A silo's places for syncs: given in the order of the wishes. Word of a place may come after the wish was taken back.</summary>
 internal sealed class Places(SimSilo silo, int placesMax)
 {
     private readonly List<SimPrimary> _holders = [];
-    private readonly List<SimPrimary> _waiting = [];
-    private readonly List<SimPrimary> _untold = [];
+    private readonly List<(SimPrimary Primary, long Request)> _waiting = [];
+    private readonly List<(SimPrimary Primary, long Request)> _untold = [];
 
-    public void Request(SimPrimary primary)
+    public void Request(SimPrimary primary, long request)
     {
-        _waiting.Add(primary);
+        _waiting.Add((primary, request));
         GiveFree();
     }
 
     public void Release(SimPrimary primary)
     {
         _holders.Remove(primary);
-        _waiting.Remove(primary);
-        _untold.Remove(primary);
+        _waiting.RemoveAll(one => one.Primary == primary);
+        _untold.RemoveAll(one => one.Primary == primary);
         GiveFree();
     }
 
     /// <summary>True until the primary has heard that it has the place it asked for.</summary>
-    public bool IsWaiting(SimPrimary primary) => _waiting.Contains(primary) || _untold.Contains(primary);
+    public bool IsWaiting(SimPrimary primary) => _waiting.Concat(_untold).Any(one => one.Primary == primary);
 
     private void GiveFree()
     {
         while (_holders.Count < placesMax && _waiting.Count > 0)
         {
-            SimPrimary next = _waiting[0];
+            (SimPrimary Primary, long Request) next = _waiting[0];
             _waiting.RemoveAt(0);
-            _holders.Add(next);
+            _holders.Add(next.Primary);
             _untold.Add(next);
-            silo.World.After(silo.World.Random.Below(500), silo, () =>
+            silo.World.After(silo.World.Random.Below(silo.World.Plan.PermitUsMax), silo, () =>
             {
-                if (_untold.Remove(next))
-                    next.SyncPermitted();
+                _untold.Remove(next);
+                next.Primary.SyncPermitted(next.Request);
             });
         }
     }

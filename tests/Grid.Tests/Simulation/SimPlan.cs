@@ -41,6 +41,12 @@ internal sealed record SimPlan
     /// <summary>Share of snapshots that cannot be written to their file.</summary>
     public double DiskFails { get; init; }
 
+    /// <summary>Longest time until word of a place for a sync reaches whoever asked for it, in microseconds.</summary>
+    public int PermitUsMax { get; init; } = 500;
+
+    /// <summary>Share of diskless snapshots that fail on their way.</summary>
+    public double SendingFails { get; init; }
+
     /// <summary>Share of silos that take a snapshot on one channel only.</summary>
     public double SingleChannelSilo { get; init; }
 
@@ -187,6 +193,8 @@ internal sealed record SimPlan
                 BackoffMaxMs = 500,
                 FaultedMs = 2000,
             },
+            SendingFails = Some(random, 0.2),
+            PermitUsMax = random.Chance(0.8) ? 500 : random.Between(500, 200_000),
         };
     }
 
@@ -267,4 +275,7 @@ internal enum RuntimeBug
 
     /// <summary>Under a new reign a client sends again what was under way in another order.</summary>
     ClientResendsInReverse = 1 << 22,
+
+    /// <summary>A snapshot that was not sent to its end is told of as a failure of each member's link.</summary>
+    FailsWholeCohort = 1 << 23,
 }

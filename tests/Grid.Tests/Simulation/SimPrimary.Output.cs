@@ -49,7 +49,7 @@ internal sealed partial class SimPrimary
         }
     }
 
-    void IPrimaryOutput.RequestSync() => Silo.Places.Request(this);
+    void IPrimaryOutput.RequestSync(long request) => Silo.Places.Request(this, request);
 
     void IPrimaryOutput.ReleaseSync() => Silo.Places.Release(this);
 
@@ -83,6 +83,8 @@ internal sealed partial class SimPrimary
         _files.Remove(snapshotId);
         if (Job is { } job && job.Plan.SnapshotId == snapshotId)
             _world.After(10, Silo, job.Cancel);
+        foreach (PieceStream sending in _sendings.Values.Where(sending => sending.SnapshotId == snapshotId).ToArray())
+            CancelSending(sending);
     }
 
     void IPrimaryOutput.StartReplica(string silo, long endedAttach)
@@ -143,6 +145,16 @@ internal sealed partial class SimPrimary
         _oracle.OnReport(this, what, silo, details);
         _world.Count(what.ToString());
         _world.Note($"{Silo.Name} shard {_slot.Shard} epoch {Core.Epoch}: {what} {silo} {details}");
+    }
+
+    /// <summary>A saved snapshot is not kept any more while its end is on its way to a member.</summary>
+    private void CancelSending(PieceStream sending)
+    {
+        _world.Count("SendingCancelled");
+        SnapshotMember member = sending.Member;
+        _sendings.Remove(member.Silo);
+        sending.Abandon();
+        _world.After(10, Silo, () => MemberFailed(member.Silo, member.Attach, "the snapshot was not sent to its end"));
     }
 
     private ReplicaCapabilities CapabilitiesOf(SnapshotMember member) => _attached[(member.Silo, member.Attach)];

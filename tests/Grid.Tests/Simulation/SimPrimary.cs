@@ -112,11 +112,25 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
         request.Release();
     }
 
-    public void SnapshotEnded(SnapshotJob job)
+    /// <summary>The snapshot was sent to these, or failed.</summary>
+    public void SnapshotEnded(SnapshotJob job, IReadOnlyList<SnapshotMember> served, bool failed)
     {
         if (Job == job)
             Job = null;
-        Turn(() => Core.OnSnapshotEnded(job.Plan.SnapshotId, Now));
+        SparesWhoIsOnline(() =>
+        {
+            if (failed && _world.Plan.Broken.HasFlag(RuntimeBug.FailsWholeCohort))
+                served = job.Plan.Members;
+            foreach (SnapshotMember member in served)
+            {
+                if (failed)
+                    Core.OnLinkFailed(member.Silo, member.Attach, "the snapshot was not sent to its end", Now);
+                else
+                    Core.OnSnapshotSent(member.Silo, member.Attach, Now);
+            }
+
+            Core.OnSnapshotEnded(job.Plan.SnapshotId, failed, Now);
+        });
     }
 
     /// <summary>The file is whole.</summary>
@@ -130,7 +144,7 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
         Turn(() => Core.OnSnapshotSaved(job.Plan.SnapshotId, file.Length, entries, Now));
     }
 
-    public void SyncPermitted() => Turn(() => Core.OnSyncPermitted(Now));
+    public void SyncPermitted(long request) => Turn(() => Core.OnSyncPermitted(request, Now));
 
     /// <summary>Settings are changed while it reigns.</summary>
     public void Reconfigure(PrimaryOptions options) => Turn(() =>
@@ -147,6 +161,8 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
 
     public void LinkFailed(string silo, long attach, string reason) => Turn(() => Core.OnLinkFailed(silo, attach, reason, Now));
 
+    public void MemberFailed(string silo, long attach, string reason) => SparesWhoIsOnline(() => Core.OnMemberFailed(silo, attach, reason, Now));
+
     /// <summary>The silo died: no last word to anybody.</summary>
     public void Dispose()
     {
@@ -156,6 +172,14 @@ internal sealed partial class SimPrimary : IPrimaryOutput, IDisposable
         Job?.Dispose();
         Silo.Places.Release(this);
     }
+
+    /// <summary>Whatever becomes of a snapshot: who has loaded it keeps its link.</summary>
+    private void SparesWhoIsOnline(Action action) => Turn(() =>
+    {
+        (string Silo, long Attach)[] online = [.. Core.Links.Where(link => link.Phase == LinkPhase.Online).Select(link => (link.Silo, link.Attach))];
+        action();
+        _oracle.AfterSnapshot(this, online);
+    });
 
     private void Turn(Action action)
     {

@@ -8,13 +8,20 @@ namespace Grid.Tests.Simulation;
 /// Takes a snapshot as the runtime does: slices of the scan on the primary's turns, encoded once. A diskless one goes to the
 /// streams of its cohort piece by piece, one for the disk into a file.
 /// </summary>
+/// <remarks>
+/// What is told of it is what the runtime tells: that it was sent, member by member, only once all who are left have taken its end; of one that is cancelled or fails
+/// nothing but that it has ended, and what its members were sent goes on to them.
+/// </remarks>
 internal sealed class SnapshotJob : IDisposable
 {
+    private const int UntilFailureUsMax = 30_000;
+
     private readonly World _world;
     private readonly SimPrimary _primary;
     private readonly SnapshotPayload _payload;
     private readonly Dictionary<string, PieceStream> _streams = [];
     private readonly MemoryStream _file = new();
+    private readonly List<SnapshotMember> _served = [];
     private readonly bool _fails;
     private bool _over;
 
@@ -23,7 +30,7 @@ internal sealed class SnapshotJob : IDisposable
         _world = world;
         _primary = primary;
         Plan = plan;
-        _fails = plan.Transport == SyncTransport.Disk && world.Chaos && world.Random.Chance(world.Plan.DiskFails);
+        _fails = world.Chaos && world.Random.Chance(plan.Transport == SyncTransport.Disk ? world.Plan.DiskFails : world.Plan.SendingFails);
         _payload = new SnapshotPayload(plan, primary.Copy.Shard);
         int pieceBytes = world.Random.Between(64, 4096);
         if (plan.Transport == SyncTransport.Disk)
@@ -41,14 +48,16 @@ internal sealed class SnapshotJob : IDisposable
     {
         foreach (PieceStream stream in _streams.Values)
             stream.Begin();
+        if (_fails)
+            _world.After(_world.Random.Between(100, UntilFailureUsMax), _primary.Silo, Fail);
         Next();
     }
 
-    /// <summary>A member is out.</summary>
+    /// <summary>A member is out. Was it the last that had not taken the end, the others have got all of it.</summary>
     public void Forget(string silo)
     {
         if (_streams.Remove(silo) && _streams.Count == 0 && !_over)
-            _world.After(10, _primary.Silo, Cancel);
+            _world.After(10, _primary.Silo, EndWithoutMembers);
     }
 
     public void Cancel()
@@ -57,7 +66,7 @@ internal sealed class SnapshotJob : IDisposable
             return;
         foreach (PieceStream stream in _streams.Values)
             stream.Abandon();
-        End();
+        End(failed: true);
     }
 
     /// <summary>The silo died.</summary>
@@ -97,14 +106,14 @@ internal sealed class SnapshotJob : IDisposable
 
     private void Save()
     {
-        _over = true;
-        _payload.Dispose();
         if (_fails)
         {
-            _primary.SnapshotEnded(this);
+            Fail();
             return;
         }
 
+        _over = true;
+        _payload.Dispose();
         byte[] file = _file.ToArray();
         if (Plan.Checksums && _world.Chaos && _world.Random.Chance(_world.Plan.PayloadDamaged / 4))
         {
@@ -123,17 +132,31 @@ internal sealed class SnapshotJob : IDisposable
             {
                 if (_over || !_streams.Remove(silo))
                     return;
-                _primary.SnapshotSent(silo, stream.Member.Attach);
-                if (_streams.Count == 0 && !_over)
-                    End();
+                _served.Add(stream.Member);
+                if (_streams.Count == 0)
+                    End(failed: false);
             });
         }
     }
 
-    private void End()
+    private void Fail()
+    {
+        if (_over)
+            return;
+        _world.Count($"{Plan.Transport}SnapshotFails");
+        Cancel();
+    }
+
+    private void EndWithoutMembers()
+    {
+        if (!_over)
+            End(failed: _served.Count == 0);
+    }
+
+    private void End(bool failed)
     {
         _over = true;
         _payload.Dispose();
-        _primary.SnapshotEnded(this);
+        _primary.SnapshotEnded(this, failed ? [] : _served, failed);
     }
 }

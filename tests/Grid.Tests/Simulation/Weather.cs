@@ -61,6 +61,16 @@ internal static class Weather
             Primary = plan.Primary with { Replicas = 3, Compress = true, Transport = SyncTransport.Disk, SavedSnapshotMs = 3000 },
         },
         nameof(PlantedBug.EndsSnapshotForAll) => Gaps(plan) with { Silos = 5, SliceMsMax = 40 },
+        nameof(PlantedBug.EndsLoadedLinks) or nameof(RuntimeBug.FailsWholeCohort) => UnevenCohorts(plan),
+        nameof(PlantedBug.TakesOldPermits) => Gaps(ShortBacklog(plan)) with
+        {
+            Silos = 3,
+            PlacesMax = 1,
+            PermitUsMax = 1_000_000,
+            NemesisMs = 120,
+            ChaosMs = 6000,
+            Primary = ShortBacklog(plan).Primary with { Replicas = 1, MinInSync = 0, SyncWindowMs = 20 },
+        },
         nameof(PlantedBug.IgnoresMaxCohort) => plan with { Silos = 5, Primary = plan.Primary with { Replicas = 3, MaxCohort = 1 } },
         nameof(PlantedBug.CountsLeaseFromAnswer) => Coups(plan) with { CallDelayUsMax = 8000, CallStuck = 0.3 },
         nameof(RuntimeBug.ClientTakesOldAnswers) => plan with { CallStuck = 0.3, NemesisMs = 200 },
@@ -175,6 +185,17 @@ internal static class Weather
     {
         ValueBytesMax = 6000,
         Primary = plan.Primary with { BacklogBytesMax = 1, BacklogMsMax = 200 },
+    };
+
+    /// <summary>Many snapshots for several members of very different speeds, which come and go; what the slowest grants lasts until it is heard of.</summary>
+    private static SimPlan UnevenCohorts(SimPlan plan) => ShortBacklog(plan) with
+    {
+        Silos = 5,
+        SlowSilo = 0.4,
+        NemesisMs = 120,
+        ChaosMs = 6000,
+        CallDelayUsMax = 3000,
+        Primary = ShortBacklog(plan).Primary with { Replicas = 4, Transport = SyncTransport.Diskless, MaxCohort = 0, MixedCohort = MixedCohort.And, SyncWindowMs = 200, LeaseMs = 1200 },
     };
 
     /// <summary>More is written than there is room for.</summary>

@@ -71,6 +71,17 @@ public sealed partial class TidyTests
         Assert.Empty(found);
     }
 
+    /// <summary>A step that throws may be half done, and must end the reign: so no step is taken beside the one place that sees to it.</summary>
+    [Fact]
+    public void The_shell_of_a_primary_calls_it_where_a_defect_ends_its_reign_and_nowhere_else()
+    {
+        string[] shell = [.. Sources().Where(file => Shown(file).StartsWith("src/Grid.Silo/Grains/ShardGrain", StringComparison.Ordinal))];
+        Assert.True(shell.Length > 5, $"Only {shell.Length} files of it were found.");
+        string[] found = [.. shell.SelectMany(file => File.ReadLines(file).Select((text, i) => (text: WithoutComment(text), where: $"{Shown(file)}:{i + 1}")))
+            .Where(line => StepOfPrimary().IsMatch(line.text)).Select(line => line.where)];
+        Assert.Empty(found);
+    }
+
     [Theory]
     [MemberData(nameof(Projects))]
     public void Each_layer_refers_only_to_those_that_it_may(string project)
@@ -110,6 +121,9 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"\.(Log(Trace|Debug|Information|Warning|Error|Critical)|Log)\((LogLevel|exception|\$?"")")]
     private static partial Regex LogCall();
+
+    [GeneratedRegex(@"\b_primary[?!]?\.(?!View)\w+\(")]
+    private static partial Regex StepOfPrimary();
 
     [GeneratedRegex(@"\b(TODO|FIXME|HACK|XXX)\b")]
     private static partial Regex Postponed();

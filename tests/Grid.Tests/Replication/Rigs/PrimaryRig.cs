@@ -90,6 +90,9 @@ internal sealed class PrimaryRig : IPrimaryOutput
     /// <summary>True while the primary waits for a place.</summary>
     public bool WantsPlace { get; private set; }
 
+    /// <summary>Number of the primary's last request for a place.</summary>
+    public long PlaceRequest { get; private set; }
+
     /// <summary>True while the primary holds a place.</summary>
     public bool HoldsPlace { get; private set; }
 
@@ -99,6 +102,12 @@ internal sealed class PrimaryRig : IPrimaryOutput
     public List<(LeaseRequest Request, CopyName Copy)> Asked { get; } = [];
 
     public List<long> Cancelled { get; } = [];
+
+    /// <summary>Whoever takes the snapshot hears that it is cancelled.</summary>
+    public Action<long>? WhenCancelled { get; set; }
+
+    /// <summary>Whoever takes the snapshot hears that a link has ended.</summary>
+    public Action<string>? WhenAbandoned { get; set; }
 
     public List<string> Started { get; } = [];
 
@@ -206,13 +215,13 @@ internal sealed class PrimaryRig : IPrimaryOutput
         return this;
     }
 
-    /// <summary>The snapshot has been sent to everybody.</summary>
-    public void SnapshotEnds()
+    /// <summary>The snapshot has been sent to everybody, or could not be, or was cancelled.</summary>
+    public void SnapshotEnds(bool failed = false)
     {
         SnapshotPlan plan = Snapshot!;
         Snapshot = null;
         plan.Scan.Dispose();
-        Core.OnSnapshotEnded(plan.SnapshotId, Now);
+        Core.OnSnapshotEnded(plan.SnapshotId, failed, Now);
         Pump();
     }
 
@@ -271,10 +280,12 @@ internal sealed class PrimaryRig : IPrimaryOutput
     void IPrimaryOutput.AskGrants(LeaseRequest request, IReadOnlyList<CopyName> copies) =>
         Asked.AddRange(copies.Select(copy => (request, copy)));
 
-    void IPrimaryOutput.RequestSync()
+    void IPrimaryOutput.RequestSync(long request)
     {
         Assert.False(WantsPlace || HoldsPlace);
         WantsPlace = true;
+        Assert.True(request > PlaceRequest);
+        PlaceRequest = request;
     }
 
     void IPrimaryOutput.ReleaseSync()
@@ -289,11 +300,19 @@ internal sealed class PrimaryRig : IPrimaryOutput
 
     void IPrimaryOutput.BeginSnapshot(SnapshotPlan plan) => Snapshot = plan;
 
-    void IPrimaryOutput.CancelSnapshot(long snapshotId) => Cancelled.Add(snapshotId);
+    void IPrimaryOutput.CancelSnapshot(long snapshotId)
+    {
+        Cancelled.Add(snapshotId);
+        WhenCancelled?.Invoke(snapshotId);
+    }
 
     void IPrimaryOutput.StartReplica(string silo, long endedAttach) => Started.Add(silo);
 
-    void IPrimaryOutput.AbandonLink(string silo) => Abandoned.Add(silo);
+    void IPrimaryOutput.AbandonLink(string silo)
+    {
+        Abandoned.Add(silo);
+        WhenAbandoned?.Invoke(silo);
+    }
 
     /// <summary>How hand-overs ended.</summary>
     public List<(CopyName Receiver, bool Surrendered, string Details)> HandedOver { get; } = [];
@@ -310,7 +329,7 @@ internal sealed class PrimaryRig : IPrimaryOutput
         if (WantsPlace && HasPlace)
         {
             (WantsPlace, HoldsPlace) = (false, true);
-            Core.OnSyncPermitted(Now);
+            Core.OnSyncPermitted(PlaceRequest, Now);
         }
 
         foreach ((LeaseRequest request, CopyName copy) in CopiesGrant ? Asked.ToArray() : [])

@@ -170,6 +170,14 @@ internal sealed partial class Stage
         change(Primary.OnlyFile);
     }
 
+    /// <summary>What makes and sends the snapshot fails at the primary.</summary>
+    public void FailSnapshot()
+    {
+        Act("the snapshot fails");
+        Primary.FailSnapshot();
+        Pump();
+    }
+
     /// <summary>Somebody tidies up where snapshots are saved.</summary>
     public void RemoveFile()
     {

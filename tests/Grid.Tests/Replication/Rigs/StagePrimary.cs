@@ -73,6 +73,9 @@ internal sealed class StagePrimary : IPrimaryOutput
             Core.OnLinkFailed(silo, link.Attach, reason, _stage.Now);
     }
 
+    /// <summary>What makes or sends the snapshot fails.</summary>
+    public void FailSnapshot() => Cancel(Snapshot!.Plan.SnapshotId);
+
     public void LoseFile() => _files[_files.Keys.Single()] = [];
 
     public void Vanish()
@@ -105,7 +108,7 @@ internal sealed class StagePrimary : IPrimaryOutput
             _stage.Call(() => Grant(name, request));
     }
 
-    void IPrimaryOutput.RequestSync() => _stage.Call(() => Core.OnSyncPermitted(_stage.Now));
+    void IPrimaryOutput.RequestSync(long request) => _stage.Call(() => Core.OnSyncPermitted(request, _stage.Now));
 
     void IPrimaryOutput.ReleaseSync()
     {
@@ -129,12 +132,12 @@ internal sealed class StagePrimary : IPrimaryOutput
             _stage.Call(() =>
             {
                 Core.OnSnapshotUnreadable(saved.Announcement.SnapshotId, "there is no such file");
-                Core.OnLinkFailed(member.Silo, member.Attach, "the snapshot was not sent to its end", _stage.Now);
+                Core.OnMemberFailed(member.Silo, member.Attach, "the snapshot was not sent to its end", _stage.Now);
             });
             return;
         }
 
-        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries));
+        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries, isOfFile: true));
     }
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId)
@@ -192,7 +195,7 @@ internal sealed class StagePrimary : IPrimaryOutput
         if (snapshot.Plan.Transport == SyncTransport.Diskless)
         {
             var left = snapshot.Plan.Members.Where(member => Core.Links.Any(link => (link.Silo, link.Attach) == (member.Silo, member.Attach)));
-            _sendings.Add(new StageSending(_stage, this, snapshot.Plan.Announcement, left, payload, snapshot.Entries));
+            _sendings.Add(new StageSending(_stage, this, snapshot.Plan.Announcement, left, payload, snapshot.Entries, isOfFile: false));
             return;
         }
 
@@ -206,9 +209,10 @@ internal sealed class StagePrimary : IPrimaryOutput
         if (!sending.IsOver || !_sendings.Remove(sending))
             return;
         if (!_files.ContainsKey(sending.SnapshotId))
-            Core.OnSnapshotEnded(sending.SnapshotId, _stage.Now);
+            Core.OnSnapshotEnded(sending.SnapshotId, failed: false, _stage.Now);
     }
 
+    /// <summary>Of a snapshot that was cancelled or has failed nothing is told but that, and of a saved one to whom it was on its way.</summary>
     private void Cancel(long snapshotId)
     {
         if (IsMaking && Snapshot?.Plan.SnapshotId == snapshotId)
@@ -217,8 +221,14 @@ internal sealed class StagePrimary : IPrimaryOutput
             Snapshot.Dispose();
         }
 
-        _sendings.RemoveAll(sending => sending.SnapshotId == snapshotId);
-        Core.OnSnapshotEnded(snapshotId, _stage.Now);
+        foreach (StageSending sending in _sendings.Where(sending => sending.SnapshotId == snapshotId).ToArray())
+        {
+            _sendings.Remove(sending);
+            if (sending.IsOfFile)
+                sending.Fail("the snapshot was not sent to its end");
+        }
+
+        Core.OnSnapshotEnded(snapshotId, failed: true, _stage.Now);
     }
 
     private void Grant(CopyName name, LeaseRequest request)

@@ -54,7 +54,7 @@ internal sealed class StageSending
     private readonly SnapshotItems _items;
     private bool _endIsSent;
 
-    public StageSending(Stage stage, StagePrimary primary, SyncAnnouncement announcement, IEnumerable<SnapshotMember> members, byte[] payload, long entries)
+    public StageSending(Stage stage, StagePrimary primary, SyncAnnouncement announcement, IEnumerable<SnapshotMember> members, byte[] payload, long entries, bool isOfFile)
     {
         _stage = stage;
         _primary = primary;
@@ -62,15 +62,25 @@ internal sealed class StageSending
         _entries = entries;
         _members = [.. members];
         SnapshotId = announcement.SnapshotId;
+        IsOfFile = isOfFile;
         _items = new SnapshotItems(announcement.SnapshotId, primary.Core.Epoch);
     }
 
     public long SnapshotId { get; }
 
+    /// <summary>True for a saved snapshot on its way to one member.</summary>
+    public bool IsOfFile { get; }
+
     /// <summary>True once every member that is left has taken everything.</summary>
     public bool IsOver { get; private set; }
 
     public void Forget(string silo) => _members.RemoveAll(member => member.Silo == silo);
+
+    public void Fail(string reason)
+    {
+        foreach (SnapshotMember member in _members)
+            _primary.Core.OnMemberFailed(member.Silo, member.Attach, reason, _stage.Now);
+    }
 
     public void Step()
     {
@@ -119,7 +129,7 @@ internal sealed class StageSending
         {
             long stuck = _stage.Ms - Wire(member).StuckSinceMs;
             if (Wire(member).WaitingPieces > 0 && stuck >= _stage.Settings.Primary.ReplicaTimeoutMs)
-                _primary.Core.OnLinkFailed(member.Silo, member.Attach, $"it took nothing of the snapshot for {stuck} ms", _stage.Now);
+                _primary.Core.OnMemberFailed(member.Silo, member.Attach, $"it took nothing of the snapshot for {stuck} ms", _stage.Now);
         }
     }
 }

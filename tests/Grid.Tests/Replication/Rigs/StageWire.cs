@@ -38,6 +38,7 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
     private readonly List<(LinkItemKind Kind, Fate Fate, int Left)> _fates = [];
     private long _committedShown = -1;
     private bool _isHeld;
+    private LinkItemKind? _heldAt;
 
     private string Name => $"{(isSnapshot ? "snapshot" : "command")} stream to {target.Name}";
 
@@ -70,10 +71,18 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
         _isHeld = true;
     }
 
+    /// <summary>Everything arrives that comes before the next item of a kind; that one and what is behind it waits.</summary>
+    public void HoldAt(LinkItemKind kind)
+    {
+        stage.Act($"the {Name} will stand still before the next {kind}");
+        _heldAt = kind;
+    }
+
     public void Resume()
     {
         stage.Act($"the {Name} moves again");
         _isHeld = false;
+        _heldAt = null;
     }
 
     /// <summary>What happens to the next items of a kind.</summary>
@@ -100,7 +109,7 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
             return false;
         }
 
-        if (_isHeld || !stage.Reaches(stage.PrimaryName, target.Name) || target.Replica is null)
+        if (_isHeld || IsHeldAt(_queue.Peek().Item) || !stage.Reaches(stage.PrimaryName, target.Name) || target.Replica is null)
             return false;
         StuckSinceMs = stage.Ms;
         (PooledBuffer item, long? attach) = _queue.Dequeue();
@@ -113,6 +122,8 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
             stage.Call(() => stage.ItemSent(target.Name, link));
         return true;
     }
+
+    private bool IsHeldAt(PooledBuffer item) => _heldAt is { } kind && LinkItem.Read(item.Span, out _).Kind == kind;
 
     private void Hand(PooledBuffer item, Fate? fate)
     {

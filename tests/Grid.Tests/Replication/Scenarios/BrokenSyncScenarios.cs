@@ -132,6 +132,35 @@ public sealed class BrokenSyncScenarios
         stage.Ends();
     }
 
+    /// <summary>The snapshot is cancelled then, since nobody needs it any more.</summary>
+    [Theory]
+    [InlineData("dual", true)]
+    [InlineData("single", false)]
+    public void One_member_killed_while_the_survivor_is_online_already_costs_that_one_nothing(string variant, bool dualChannel)
+    {
+        using Stage stage = LoadingButForTheEndAtC(dualChannel, out StageSilo b);
+        long attach = b.LastAttach;
+        stage.Kill("c");
+        StageCall write = stage.Set("afterwards");
+        stage.Run(100);
+        Assert.NotNull(write.Answer);
+        Assert.Equal((1, 1, attach), (stage.Rounds, b.Loads, b.LastAttach));
+        Assert.DoesNotContain(stage.Events, e => e.What == PrimaryEvent.LinkEnded && e.Silo == "b");
+        stage.Ends(variant);
+    }
+
+    [Fact]
+    public void A_snapshot_that_fails_when_one_member_is_online_is_begun_anew_for_the_others_alone()
+    {
+        using Stage stage = LoadingButForTheEndAtC(dualChannel: true, out StageSilo b);
+        long attach = b.LastAttach;
+        stage.FailSnapshot();
+        stage.Silo("c").Snapshots.Resume();
+        stage.UntilInSync("b", "c");
+        Assert.Equal((2, 1, attach), (stage.Rounds, b.Loads, b.LastAttach));
+        stage.Ends();
+    }
+
     [Fact]
     public void A_member_that_stalls_is_left_behind_and_the_survivor_completes()
     {
@@ -213,6 +242,19 @@ public sealed class BrokenSyncScenarios
         b.Snapshots.Next(item, fate);
         Heals(stage, b, what, reason);
         stage.Ends(variant, test);
+    }
+
+    /// <summary>The survivor is online and in sync; the other member lacks nothing but the snapshot's end.</summary>
+    private static Stage LoadingButForTheEndAtC(bool dualChannel, out StageSilo b)
+    {
+        Stage stage = new(new StageSettings { PieceBytes = 120 });
+        stage.Write(Entries);
+        b = stage.Join("b", dualChannel: dualChannel);
+        StageSilo c = stage.Join("c", dualChannel: dualChannel);
+        (dualChannel ? c.Snapshots : c.Commands).HoldAt(LinkItemKind.SnapshotEnd);
+        stage.UntilInSync("b");
+        Assert.Equal((0, 1), (c.Loads, stage.Rounds));
+        return stage;
     }
 
     /// <summary>The load fails for this reason, nothing of it is seen, and one of the next rounds brings the replica up.</summary>
