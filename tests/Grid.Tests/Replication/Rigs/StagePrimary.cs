@@ -134,7 +134,7 @@ internal sealed class StagePrimary : IPrimaryOutput
             return;
         }
 
-        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries));
+        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries, member.Attach));
     }
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId)

@@ -54,7 +54,7 @@ internal sealed class StageSending
     private readonly SnapshotItems _items;
     private bool _endIsSent;
 
-    public StageSending(Stage stage, StagePrimary primary, SyncAnnouncement announcement, IEnumerable<SnapshotMember> members, byte[] payload, long entries)
+    public StageSending(Stage stage, StagePrimary primary, SyncAnnouncement announcement, IEnumerable<SnapshotMember> members, byte[] payload, long entries, long attach = 0)
     {
         _stage = stage;
         _primary = primary;
@@ -62,7 +62,7 @@ internal sealed class StageSending
         _entries = entries;
         _members = [.. members];
         SnapshotId = announcement.SnapshotId;
-        _items = new SnapshotItems(announcement.SnapshotId, primary.Core.Epoch);
+        _items = new SnapshotItems(announcement.SnapshotId, primary.Core.Epoch, attach);
     }
 
     public long SnapshotId { get; }
