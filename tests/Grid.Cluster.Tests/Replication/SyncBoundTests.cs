@@ -117,24 +117,24 @@ public sealed class SyncBoundTests
         await cluster.UntilWholeAsync(copies: 2);
         await LoadAsync(cluster, entries: 60, bytes: 30_000);
         InProcessSiloHandle replica = Assert.Single(cluster.ReplicasOf(0));
-        long before = WireBytes(cluster), whole = await SyncAsync(syncs: 1) - before;
+        long before = WireBytes(cluster), whole = await SyncAsync() - before;
         int[] items = tally.NewestSync;
         Assert.Equal(whole, items.Sum());
 
         long truncated = cluster.Counters.Errors("truncated");
         before = WireBytes(cluster);
         tally.LosePiece(3);
-        long brokenOff = await SyncAsync(syncs: 2) - before - whole;
+        long brokenOff = await SyncAsync() - before - whole;
         Assert.Equal(truncated + 1, cluster.Counters.Errors("truncated"));
         long[] sums = [.. items.Select((_, i) => items.Take(i + 1).Sum(static bytes => (long)bytes))];
         Assert.InRange(Array.IndexOf(sums, brokenOff), 4, items.Length - 2);
         await cluster.UntilDigestsAreEqualAsync(copies: 2);
 
-        async Task<long> SyncAsync(int syncs)
+        async Task<long> SyncAsync()
         {
-            long ended = Ended(cluster) + syncs;
+            long completed = cluster.Counters.Syncs("full", "completed");
             await cluster.DropReplicaAsync(0, replica);
-            await Until.TrueAsync(() => Ended(cluster) == ended, () => $"{syncs} snapshots have not ended\n{cluster.Counters}");
+            await Until.TrueAsync(() => cluster.Counters.Syncs("full", "completed") == completed + 1, () => $"no sync is complete\n{cluster.Counters}");
             await cluster.UntilWholeAsync(copies: 2);
             return WireBytes(cluster);
         }
