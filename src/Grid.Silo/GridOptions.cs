@@ -1,6 +1,7 @@
 using Grid.Replication.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
+using Grid.Silo.Hosting;
 
 namespace Grid.Silo;
 
@@ -129,8 +130,11 @@ public sealed class GridOptions
     [Setting(Least = 1 << 20, Most = 64L << 30)]
     public long SnapshotKeptBytesMax { get; set; } = 256L << 20;
 
-    /// <summary>Silence after which a replica leaves the in-sync set and its link ends, in milliseconds.</summary>
-    [Setting(Least = 200, Most = 60_000)]
+    /// <summary>
+    /// Silence after which a replica leaves the in-sync set and its link ends, in milliseconds. A stream whose replica takes nothing ends after a quarter
+    /// more, or 10 s if that is longer; Orleans takes a call for failed after 30 s, which bounds both.
+    /// </summary>
+    [Setting(Least = 200, Most = StreamPatience.ReplicaTimeoutMsMax)]
     public int ReplicaTimeoutMs { get; set; } = 3000;
 
     /// <summary>

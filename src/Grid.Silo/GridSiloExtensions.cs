@@ -106,6 +106,7 @@ public static class GridSiloExtensions
 
         services.AddGridClient();
         builder.AddGridStreams(GridConstants.StreamProvider);
+        StreamPatience.AddTo(services);
         builder.ConfigureForGrid();
         VotesOfTheLiving.AddTo(services);
         services.AddSingleton<IRecordStorageWarnings, MembershipWarnings>();

@@ -48,7 +48,8 @@ public sealed class GridStreamOptions
     /// <summary>
     /// How long a stream that holds items may go without one acknowledged delivery before it fails with
     /// <see cref="GridStreamFailureReason.DeliveryTimeout"/>; a consumer that pushes back for longer must expect that. From
-    /// 50 ms. Default 10 s. A producer with a shorter patience of its own calls <see cref="IGridStreamControl.Abandon"/>.
+    /// 50 ms. Default 10 s. A producer with a shorter patience of its own calls <see cref="IGridStreamControl.Abandon"/>. May be changed while the
+    /// silo runs; it is looked at four times a second.
     /// </summary>
     public TimeSpan DeliveryTimeMax { get; set; } = TimeSpan.FromSeconds(10);
 

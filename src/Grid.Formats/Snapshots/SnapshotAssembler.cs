@@ -6,14 +6,16 @@ using Grid.Formats.Rdb;
 namespace Grid.Formats.Snapshots;
 
 /// <summary>
-/// Makes a snapshot of the elements of an RDB file, and checks that they are one: metadata first, entries in keyspaces, a
-/// version for each, totals that agree, nothing after them.
+/// Makes a snapshot of the elements of an RDB file, and checks that they are one: metadata first, entries in keyspaces, each of
+/// which has a number and a name of its own, a version for each, totals that agree, nothing after them.
 /// </summary>
 internal sealed class SnapshotAssembler(ISnapshotHandler handler) : IRdbHandler
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly Dictionary<string, string> _metadata = [];
+    private readonly Dictionary<int, string> _nameOf = [];
+    private readonly Dictionary<string, int> _databaseOf = [];
     private ulong[] _versions = new ulong[1024];
     private int _group;
     private bool _begun;
@@ -99,6 +101,12 @@ internal sealed class SnapshotAssembler(ISnapshotHandler handler) : IRdbHandler
     {
         EnsureBegun();
         RequireNoGroup("the next keyspace");
+        _nameOf.TryAdd(_database, name);
+        _databaseOf.TryAdd(name, _database);
+        if (_nameOf[_database] != name)
+            throw Error(PayloadFault.Corrupt, $"database {_database} is the keyspace {_nameOf[_database]} and the keyspace {name}");
+        if (_databaseOf[name] != _database)
+            throw Error(PayloadFault.Corrupt, $"the keyspace {name} is database {_databaseOf[name]} and database {_database}");
         _inKeyspace = true;
         handler.OnKeyspace(_database, name);
     }

@@ -54,10 +54,11 @@ public sealed class MutationLog : IDisposable
     /// <summary>Bytes of the mutations held.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>
-    /// Bytes of the mutations from <paramref name="offset"/> on, as far as they are known without reading them: within the chunk of that offset
-    /// all mutations count alike. All that is held when it lies before the log.
-    /// </summary>
+    /// <summary>Bytes of the mutations from <paramref name="offset"/> on; all that is held when it lies before the log.</summary>
+    /// <remarks>
+    /// Exact, because writes are refused and links ended by it: a chunk may hold one value of many MiB and small ones behind it. Each mutation of a
+    /// chunk that is asked about is looked at once, and never more than <see cref="Chunk.MarkEvery"/> of them in a call after that.
+    /// </remarks>
     public long BytesFrom(long offset)
     {
         if (offset > EndOffset)
@@ -65,7 +66,7 @@ public sealed class MutationLog : IDisposable
         if (offset <= FirstOffset)
             return Bytes;
         Chunk chunk = Find(offset);
-        return _appended - chunk.Start - (chunk.Used * (offset - chunk.FirstOffset) / chunk.Count);
+        return _appended - chunk.Start - chunk.PositionOf(offset);
     }
 
     /// <summary>Reserves room for one mutation of at most <paramref name="lengthMax"/> bytes at the end.</summary>
@@ -184,7 +185,7 @@ public sealed class MutationLog : IDisposable
             _appended -= last.Used - used;
             last.Used = used;
             last.Count = (int)(offset + 1 - last.FirstOffset);
-            last.Remember(last.FirstOffset, 0);
+            last.ForgetBeyond();
         }
 
         EndOffset = offset;
@@ -224,8 +225,12 @@ public sealed class MutationLog : IDisposable
 
     private sealed class Chunk(byte[] buffer, long epoch, long firstOffset, long start)
     {
+        /// <summary>Mutations between two of the positions that are kept.</summary>
+        public const int MarkEvery = 16;
+
         private long _markOffset = firstOffset;
         private int _markPosition;
+        private List<int>? _marks;
 
         public byte[] Buffer { get; } = buffer;
 
@@ -253,15 +258,38 @@ public sealed class MutationLog : IDisposable
                 position = _markPosition;
             }
 
-            for (; at < offset; at++)
-                position += Mutation.Read(Buffer.AsSpan(position, Used - position)).Length;
-            return position;
+            return Walk(position, (int)(offset - at));
         }
 
         public void Remember(long offset, int position)
         {
             _markOffset = offset;
             _markPosition = position;
+        }
+
+        /// <summary>The byte position of <paramref name="offset"/>, in whatever order it is asked: positions of every so many mutations are kept, once they were needed.</summary>
+        public int PositionOf(long offset)
+        {
+            int index = (int)(offset - FirstOffset);
+            _marks ??= [0];
+            while (_marks.Count <= index / MarkEvery)
+                _marks.Add(Walk(_marks[^1], MarkEvery));
+            return Walk(_marks[index / MarkEvery], index % MarkEvery);
+        }
+
+        /// <summary>Mutations at the end were cut away; others may come in their place.</summary>
+        public void ForgetBeyond()
+        {
+            Remember(FirstOffset, 0);
+            if (_marks is not null && _marks.Count > (Count / MarkEvery) + 1)
+                _marks.RemoveRange((Count / MarkEvery) + 1, _marks.Count - (Count / MarkEvery) - 1);
+        }
+
+        private int Walk(int position, int count)
+        {
+            for (; count > 0; count--)
+                position += Mutation.Read(Buffer.AsSpan(position, Used - position)).Length;
+            return position;
         }
     }
 }

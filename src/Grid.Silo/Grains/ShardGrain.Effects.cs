@@ -16,16 +16,17 @@ namespace Grid.Silo.Grains;
 /// </content>
 internal sealed partial class ShardGrain : IPrimaryOutput
 {
-    private readonly List<(string Silo, long Attach)> _sent = [];
+    private readonly TakenItems _taken = new();
     private readonly Dictionary<string, (IAsyncStream<PooledBuffer> Commands, IAsyncStream<PooledBuffer> Snapshots)> _streamsOf = [];
     private Action<LeaseRequest, CopyName>? _onGranted;
     private string? _downReason;
+    private bool _tellsLater;
 
     void IPrimaryOutput.Send(string silo, long attach, PooledBuffer item)
     {
         Task sending = StreamsOf(silo).Commands.OnNextAsync(item);
         if (sending.IsCompletedSuccessfully)
-            _sent.Add((silo, attach));
+            _taken.Add(silo, attach);
         else
             _ = ReportSentLaterAsync(sending, silo, attach);
     }
@@ -76,12 +77,18 @@ internal sealed partial class ShardGrain : IPrimaryOutput
     private Task Post(Action turn) =>
         Task.Factory.StartNew(turn, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _turns);
 
-    /// <summary>Tells the state machine which items the streams took at once; that may send more.</summary>
+    /// <summary>Tells the state machine which items the streams took at once; that may send more, of which a turn has only so many.</summary>
     private void ReportSent(ShardPrimary primary, Instant now)
     {
-        for (int i = 0; i < _sent.Count; i++)
-            primary.OnSent(_sent[i].Silo, _sent[i].Attach, now);
-        _sent.Clear();
+        bool some = _taken.Tell((Primary: primary, Now: now), static (told, silo, attach) => told.Primary.OnSent(silo, attach, told.Now));
+        if (!some || _tellsLater)
+            return;
+        _tellsLater = true;
+        Post(() =>
+        {
+            _tellsLater = false;
+            Run(static (_, _, _) => { }, 0);
+        });
     }
 
     /// <summary>Ends the activation behind a turn in which the reign ended.</summary>
@@ -94,6 +101,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
         if (_hosted?.Primary == _primary)
             _hosted!.Primary = null;
         _primary = null;
+        _taken.Clear();
         DeactivateOnIdle();
     }
 

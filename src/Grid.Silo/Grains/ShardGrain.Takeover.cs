@@ -125,7 +125,8 @@ internal sealed partial class ShardGrain
         long waitMs = plan.WaitMs(copy, SiloClock.Now.MonotonicMs);
         if (waitMs > 0)
             await Task.Delay(TimeSpan.FromMilliseconds(waitMs));
-        Reign(hosted, copy, token, write.Current);
+        if (!Reign(hosted, copy, token, write.Current))
+            return $"Shard {_shard}: the copy has got another owner before the reign of epoch {plan.Epoch} began; try again.";
         takeovers.OnReign(plan, _soughtSince);
         events.NoteReign(plan, _shard, _soughtSince);
         return null;
@@ -146,14 +147,18 @@ internal sealed partial class ShardGrain
         return copy.TakeOwnership();
     });
 
-    private void Reign(HostedCopy hosted, ShardCopy copy, long token, StoredRecord stored)
+    /// <summary>
+    /// Begins the reign. False when the copy has got another owner since it was taken: while older grants ended, the primary before may have asked a
+    /// replica to follow it on this copy. That one is not turned away, since by what it tells its primary hears that its reign is over.
+    /// </summary>
+    private bool Reign(HostedCopy hosted, ShardCopy copy, long token, StoredRecord stored)
     {
-        _etag = stored.ETag;
-        _hosted = hosted;
         lock (copy.Gate)
         {
             if (!copy.IsOwnedBy(token))
-                return;
+                return false;
+            _etag = stored.ETag;
+            _hosted = hosted;
             _primary = new ShardPrimary(copy, token, stored.Record, settings.Current.ToPrimaryOptions(), SiloEntropy.Instance, this);
             hosted.Primary = _primary;
             hosted.IsPinned = false;
@@ -168,6 +173,7 @@ internal sealed partial class ShardGrain
         // The silo's end may have come meanwhile, and it is told once.
         if (role.Ended.IsCancellationRequested)
             StepDown("the silo stops");
+        return true;
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shard {Shard}: the activation moves on to silo {Silo}: {Reason}")]

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using Grid.Client.Contracts.Operator;
 using Grid.Replication.Primary;
 using Grid.Replication.Records;
 using Grid.Silo.Copies;
+using Grid.Silo.Events;
 using Microsoft.Extensions.Logging;
 
 namespace Grid.Silo.Services;
@@ -10,8 +12,11 @@ namespace Grid.Silo.Services;
 /// Carries the requests for leases of all primaries of this silo to the silos of their copies, and the grants back: one
 /// call at a time for each pair of silos, with everything that has gathered meanwhile, beside the replication streams.
 /// </summary>
-/// <remarks>Thread-safe. Bounded: of one shard only the newest request waits.</remarks>
-internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHost host, ILogger<LeaseRenewals> logger)
+/// <remarks>
+/// Thread-safe. Bounded: of one shard only the newest request waits. Whatever becomes of a call, the next one goes out: without leases the primaries of
+/// this silo answer nobody.
+/// </remarks>
+internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHost host, Troubles troubles, ILogger<LeaseRenewals> logger)
 {
     private readonly ConcurrentDictionary<string, Line> _lines = new(StringComparer.Ordinal);
 
@@ -73,20 +78,56 @@ internal sealed partial class LeaseRenewals(IGridSiloServiceClient silos, CopyHo
             LeaseCall[] calls = [.. wishes.Select(wish => new LeaseCall(wish.Request.Shard, wish.Copy.CopyId, wish.Request.Epoch, wish.Request.LeaseMs, wish.Request.RecordVersion))];
             bool[] granted = await silos.At(SiloAddress.FromParsableString(silo)).GrantAsync(calls).AsTask()
                 .WaitAsync(TimeSpan.FromMilliseconds(calls.Max(static call => call.LeaseMs)));
+            if (granted.Length != wishes.Length)
+                throw new InvalidOperationException($"{granted.Length} answers came for {wishes.Length} requests");
+            bool told = true;
             for (int i = 0; i < wishes.Length; i++)
-            {
-                if (granted[i])
-                    wishes[i].Granted(wishes[i].Request, wishes[i].Copy);
-            }
+                told &= !granted[i] || Tell(silo, wishes[i]);
+            if (told)
+                troubles.Works(Subject(silo), null, $"silo {silo} grants leases again");
         }
-        catch (Exception failure) when (failure is TimeoutException or OrleansException)
+        catch (Exception failure) when (failure is TimeoutException or OrleansException or OperationCanceledException)
         {
             LogNotGranted(silo, wishes.Length, failure.Message);
         }
+        catch (Exception failure)
+        {
+            OnUnexpected(silo, wishes.Length, failure);
+        }
     }
+
+    /// <summary>One primary that cannot be told keeps the grants from no other.</summary>
+    private bool Tell(string silo, Wish wish)
+    {
+        try
+        {
+            wish.Granted(wish.Request, wish.Copy);
+            return true;
+        }
+        catch (Exception failure)
+        {
+            OnUnexpected(silo, 1, failure);
+            return false;
+        }
+    }
+
+    /// <summary>Renewals come several times a second: what fails all the time is told of at its beginning and at its end.</summary>
+    private void OnUnexpected(string silo, int shards, Exception failure)
+    {
+        if (troubles.IsFailing(Subject(silo)))
+            LogNotGranted(silo, shards, failure.Message);
+        else
+            LogUnexpected(failure, silo, shards);
+        troubles.Failed(Subject(silo), EventSeverity.Error, null, $"leases cannot be had from silo {silo}, so shards with a copy there are not served: {failure.Message}", silo);
+    }
+
+    private static string Subject(string silo) => $"leases from {silo}";
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} granted no lease to {Shards} shards: {Reason}")]
     private partial void LogNotGranted(string silo, int shards, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Leases for {Shards} shards could not be had from silo {Silo}: a defect there or here; they are asked for again")]
+    private partial void LogUnexpected(Exception failure, string silo, int shards);
 
     private sealed record Wish(LeaseRequest Request, CopyName Copy, Action<LeaseRequest, CopyName> Granted);
 

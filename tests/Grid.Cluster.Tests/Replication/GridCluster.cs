@@ -196,6 +196,9 @@ internal sealed class GridCluster : IAsyncDisposable
         await ReplicaGrainOf(shard, silo).FollowAsync(epoch: 0, endedAttach: 0);
     }
 
+    /// <summary>Asks a silo's replica to follow the primary of an epoch, as that primary does.</summary>
+    public Task FollowAsync(int shard, InProcessSiloHandle silo, long epoch) => ReplicaGrainOf(shard, silo).FollowAsync(epoch, endedAttach: 0);
+
     /// <summary>Ends a replica's activation; its copy stays.</summary>
     public Task DeactivateReplicaAsync(int shard, InProcessSiloHandle silo) => _cluster.DeactivateAsync(ReplicaGrainOf(shard, silo));
 

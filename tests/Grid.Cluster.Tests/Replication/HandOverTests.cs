@@ -89,7 +89,7 @@ public sealed class HandOverTests(ITestOutputHelper output)
             options =>
             {
                 GridCluster.Small(Shards)(options);
-                options.ReplicaTimeoutMs = 60_000;
+                options.ReplicaTimeoutMs = 20_000;
             },
             wire);
         await cluster.UntilWholeAsync(copies: 2);

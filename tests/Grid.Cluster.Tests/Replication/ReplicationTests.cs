@@ -1,5 +1,9 @@
+using Grid.Client.Contracts.Operator;
 using Grid.Formats.Operations;
 using Grid.Silo;
+using Grid.Silo.Copies;
+using Grid.Silo.Events;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
 using Xunit;
 
@@ -47,6 +51,37 @@ public sealed class ReplicationTests
         await cluster.UntilWholeAsync(copies: 2);
         await WriteAsync(cluster, "after");
         await cluster.UntilDigestsAreEqualAsync(copies: 2);
+    }
+
+    /// <summary>
+    /// The copy has granted the dead primary a lease, and waits until it ends; meanwhile that primary's word to follow it comes, late, and a replica takes
+    /// the copy. The reign of that epoch does not begin, and nobody is told that it did; the one that begins after it is the only one that is told of.
+    /// </summary>
+    [Fact]
+    public async Task A_reign_whose_copy_was_taken_while_it_waited_is_not_told_of()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(3, static options =>
+        {
+            options.ShardCount = 1;
+            options.Replicas = 1;
+            options.SyncWindowMs = 20;
+            options.ReplicaTimeoutMs = 1000;
+            options.LeaseMs = 6000;
+        });
+        await cluster.UntilWholeAsync(copies: 2);
+        InProcessSiloHandle primary = cluster.PrimaryOf(0), survivor = Assert.Single(cluster.ReplicasOf(0));
+        EventRing events = cluster.ServicesOf(survivor).GetRequiredService<EventRing>();
+        long epoch = cluster.CopyOn(0, survivor).EpochSeen;
+        await cluster.KillAsync(primary);
+        await Until.TrueAsync("the copy is taken for another reign", () => cluster.CopyOn(0, survivor).EpochSeen > epoch);
+        await cluster.FollowAsync(0, survivor, epoch);
+
+        await cluster.UntilWholeAsync(copies: 2);
+        Assert.Equal(survivor, cluster.PrimaryOf(0));
+        long reigns = cluster.ServicesOf(survivor).GetRequiredService<CopyHost>().Find(0)!.Use(copy => copy.History.EpochAt(copy.Log.EndOffset));
+        ClusterEvent told = Assert.Single(events.Get(new EventQuery { Shard = 0, Kinds = [EventKind.Failover] }));
+        Assert.Equal(reigns, told.Epoch);
+        Assert.Equal(epoch + 2, reigns);
     }
 
     [Fact]

@@ -3,7 +3,9 @@ using Grid.Formats.Operations;
 using Grid.Replication.Replica;
 using Grid.Silo;
 using Grid.Silo.Copies;
+using Grid.Streams;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orleans.TestingHost;
 using Xunit;
 
@@ -55,6 +57,27 @@ public sealed class SettingChangeTests
         Assert.Equal(2 * before.Count(link => link.From == changed), cluster.Counters["grid.replication.links.ended", "settings_changed"]);
         Assert.Equal(full, cluster.Counters.Syncs("full", "completed"));
         Assert.True(cluster.Counters.Syncs("partial", "completed") - partial >= 2 * concerned, $"{concerned} links are concerned\n{cluster.Counters}");
+    }
+
+    /// <summary>A stream that gave up before the replica's time is over would end the link in its place.</summary>
+    [Fact]
+    public async Task Streams_wait_longer_than_replicas_may_be_silent_whatever_that_is_changed_to()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(1, static options =>
+        {
+            options.ShardCount = 1;
+            options.Replicas = 0;
+            options.ReplicaTimeoutMs = 12_000;
+        });
+        IServiceProvider services = cluster.ServicesOf(cluster.Silos[0]);
+        GridSettings settings = services.GetRequiredService<GridSettings>();
+        GridStreamOptions streams = services.GetRequiredService<IOptionsMonitor<GridStreamOptions>>().Get(GridConstants.StreamProvider);
+        Assert.Equal(TimeSpan.FromSeconds(15), streams.DeliveryTimeMax);
+        Assert.Empty(settings.Change(static options => options.ReplicaTimeoutMs = 20_000));
+        Assert.Equal(TimeSpan.FromSeconds(25), streams.DeliveryTimeMax);
+        Assert.Empty(settings.Change(static options => options.ReplicaTimeoutMs = 1000));
+        Assert.Equal(TimeSpan.FromSeconds(10), streams.DeliveryTimeMax);
+        Assert.Contains("200 to 20000", Assert.Single(settings.Change(static options => options.ReplicaTimeoutMs = 20_001)), StringComparison.Ordinal);
     }
 
     /// <summary>What ends at the silo was attached anew, from the same copy; nothing was noticed elsewhere.</summary>

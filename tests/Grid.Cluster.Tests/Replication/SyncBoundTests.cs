@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using Grid.Formats.Links;
 using Grid.Formats.Operations;
@@ -96,6 +97,49 @@ public sealed class SyncBoundTests
         Assert.InRange(tally.PayloadBytes - payload, compression == ReplicationCompression.None ? 600_000 : 1000, compression == ReplicationCompression.None ? 650_000 : 300_000);
     }
 
+    /// <summary>
+    /// A piece is lost on its way, so the sync breaks off in the middle and another one follows. What was given to the stream of the first one counts, to
+    /// the byte: its announcement and so many of its pieces, which are those of a sync of the same data that went well.
+    /// </summary>
+    [Fact]
+    public async Task Bytes_of_a_sync_that_breaks_off_are_counted_exactly_too()
+    {
+        Tally tally = new();
+        await using GridCluster cluster = await GridCluster.StartAsync(
+            2,
+            static options =>
+            {
+                // Slow, so that the replica's word that it begins anew comes before everything was sent.
+                Configure(options, shards: 1);
+                options.SyncBytesPerSecondMax = 1 << 20;
+            },
+            tally);
+        await cluster.UntilWholeAsync(copies: 2);
+        await LoadAsync(cluster, entries: 60, bytes: 30_000);
+        InProcessSiloHandle replica = Assert.Single(cluster.ReplicasOf(0));
+        long before = WireBytes(cluster), whole = await SyncAsync() - before;
+        int[] items = tally.NewestSync;
+        Assert.Equal(whole, items.Sum());
+
+        long truncated = cluster.Counters.Errors("truncated");
+        before = WireBytes(cluster);
+        tally.LosePiece(3);
+        long brokenOff = await SyncAsync() - before - whole;
+        Assert.Equal(truncated + 1, cluster.Counters.Errors("truncated"));
+        long[] sums = [.. items.Select((_, i) => items.Take(i + 1).Sum(static bytes => (long)bytes))];
+        Assert.InRange(Array.IndexOf(sums, brokenOff), 4, items.Length - 2);
+        await cluster.UntilDigestsAreEqualAsync(copies: 2);
+
+        async Task<long> SyncAsync()
+        {
+            long completed = cluster.Counters.Syncs("full", "completed");
+            await cluster.DropReplicaAsync(0, replica);
+            await Until.TrueAsync(() => cluster.Counters.Syncs("full", "completed") == completed + 1, () => $"no sync is complete\n{cluster.Counters}");
+            await cluster.UntilWholeAsync(copies: 2);
+            return WireBytes(cluster);
+        }
+    }
+
     private static void Configure(GridOptions options, int shards)
     {
         options.ShardCount = shards;
@@ -125,6 +169,14 @@ public sealed class SyncBoundTests
         private long _pieces;
         private long _ends;
         private long _endsAt;
+        private long _loses;
+        private ImmutableList<int> _newest = [];
+
+        /// <summary>The lengths of the items of the sync that began last, in order.</summary>
+        public int[] NewestSync => [.. Volatile.Read(ref _newest)];
+
+        /// <summary>The piece with this number is lost, once.</summary>
+        public void LosePiece(long number) => Interlocked.Exchange(ref _loses, number);
 
         public long Bytes => Interlocked.Read(ref _bytes);
 
@@ -143,10 +195,13 @@ public sealed class SyncBoundTests
                 return default;
             LinkItem item = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
             Interlocked.Add(ref _bytes, bytes.Length);
+            Volatile.Write(ref _newest, item.Kind == LinkItemKind.FullSync ? [bytes.Length] : _newest.Add(bytes.Length));
             if (item.Kind == LinkItemKind.SnapshotChunk)
             {
                 Interlocked.Add(ref _payload, body.Length);
                 Interlocked.Increment(ref _pieces);
+                if (Interlocked.CompareExchange(ref _loses, 0, item.Sequence) == item.Sequence)
+                    return new GridStreamFault(GridStreamFaultKind.Drop, 0);
             }
             else if (item.Kind == LinkItemKind.SnapshotEnd)
             {

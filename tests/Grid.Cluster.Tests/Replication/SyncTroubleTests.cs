@@ -158,6 +158,26 @@ public sealed class SyncTroubleTests
         await cluster.UntilDigestsAreEqualAsync(copies: 4);
     }
 
+    /// <summary>They come within one window while clients write on and on: one snapshot for the three, and each of them has what was written meanwhile.</summary>
+    [Fact]
+    public async Task Three_replicas_that_attach_together_under_writes_share_a_snapshot_and_end_equal()
+    {
+        await using GridCluster cluster = await GridCluster.StartAsync(4, options => Configure(options, shards: 1, replicas: 3, windowMs: 2000));
+        await cluster.UntilWholeAsync(copies: 4);
+        await LoadAsync(cluster, keys: 400);
+        await using NumberWriters writers = new(cluster, keys: 16);
+        await Until.TrueAsync("writes are acknowledged", () => writers.Acknowledged > 20);
+        long rounds = cluster.Counters.Rounds, completed = cluster.Counters.Syncs("full", "completed"), before = writers.Acknowledged;
+
+        await Task.WhenAll(cluster.ReplicasOf(0).Select(silo => cluster.DropReplicaAsync(0, silo)));
+        await Until.TrueAsync(() => cluster.Counters.Syncs("full", "completed") >= completed + 3, () => $"not all have come\n{cluster.Counters}");
+        await cluster.UntilWholeAsync(copies: 4);
+        Assert.Equal((rounds + 1, completed + 3), (cluster.Counters.Rounds, cluster.Counters.Syncs("full", "completed")));
+        Assert.True(writers.Acknowledged > before, "Nobody wrote meanwhile.");
+        await writers.StopAndFindAllAsync();
+        await cluster.UntilDigestsAreEqualAsync(copies: 4);
+    }
+
     /// <summary>
     /// The load takes longer than a stream may hold a delivery, since it is held to a slow pace, and the replica is full of mutations from early on: its
     /// command stream must not be taken for one whose consumer hangs.

@@ -52,6 +52,24 @@ public sealed class MutationLogTests
         Assert.Equal(2, log.FirstOffset);
     }
 
+    /// <summary>A large value has a chunk of the next size that the pool has, for itself and for what follows: 1 MiB here, 128 MiB for the largest.</summary>
+    [Fact]
+    public void Bytes_behind_a_large_mutation_do_not_include_a_share_of_it()
+    {
+        using MutationLog log = new(0);
+        Append(log, 1, new byte[600_000]);
+        for (int i = 0; i < 100; i++)
+            Append(log, 1, new byte[10]);
+        long small = log.Bytes - log.BytesFrom(101);
+        Assert.InRange(log.BytesFrom(2), 100 * 10, 100 * 40);
+        Assert.Equal(log.Bytes - small + (99 * log.BytesFrom(101)), log.BytesFrom(2));
+        log.TruncateAfter(50);
+        Append(log, 1, new byte[300_000]);
+        Append(log, 1, [1]);
+        Assert.InRange(log.BytesFrom(52), 1, 40);
+        Assert.InRange(log.BytesFrom(51), 300_000, 300_080);
+    }
+
     [Fact]
     public void Mutations_that_do_not_follow_are_not_appended()
     {
@@ -103,6 +121,8 @@ public sealed class MutationLogTests
             }
 
             Assert.Equal(startAfter + _all.Count, log.EndOffset);
+            long from = log.FirstOffset + ((log.EndOffset + 2 - log.FirstOffset) * where / 1000);
+            Assert.Equal(_all.Skip((int)(from - startAfter - 1)).Sum(mutation => mutation.Bytes.Length), log.BytesFrom(from));
             Assert.Equal(_all.Skip((int)(log.FirstOffset - startAfter - 1)).Sum(mutation => mutation.Bytes.Length), log.Bytes);
         }
 

@@ -247,6 +247,20 @@ public sealed class PrimaryLinkTests
         Assert.Equal(["b"], rig.Core.Links.Select(link => link.Silo));
     }
 
+    /// <summary>A large value that was sent lies in the same chunk of the log as the small writes that were not, and is pinned no more.</summary>
+    [Fact]
+    public void What_a_link_was_sent_does_not_count_as_pinned_however_large_it_is()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 2, BacklogBytesMax = 1000, UncommittedBytesMax = 2_000_000, SyncPinBytes = 200_000, ReplicaTimeoutMs = 60_000 }).With("b");
+        rig.Attach("c");
+        rig.Do(Op.Set("large", new string('v', 600_000)));
+        rig.StreamsTake = false;
+        for (int i = 0; i < 1000; i++)
+            rig.Do(Op.Set($"k{i}", new string('v', 100)));
+        Assert.DoesNotContain(rig.Events, e => e.What == PrimaryEvent.PinOverrun);
+        Assert.InRange(rig.Core.ViewLinks().Single(link => link.Silo == "c").PinnedBytes, 50_000, 130_000);
+    }
+
     /// <summary>A second reign over a log that ended at <paramref name="ended"/> in the first.</summary>
     private static PrimaryRig SecondReign(out long ended)
     {

@@ -162,6 +162,18 @@ public sealed class PrimaryWriteTests
             Assert.True(rig.Do(Op.Set($"again{i}", value)).IsWaiting);
     }
 
+    /// <summary>A large value that is committed lies in the same chunk of the log as the small writes behind it, and counts for nothing any more.</summary>
+    [Fact]
+    public void A_large_write_that_is_committed_leaves_all_the_room_to_those_behind_it()
+    {
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1, BacklogBytesMax = 1024, UncommittedBytesMax = 200_000 }).With("b");
+        rig.Do(Op.Set("large", new string('v', 600_000)));
+        rig.Acknowledge("b");
+        rig.Wait(50, "b");
+        for (int i = 0; i < 1000; i++)
+            Assert.True(rig.Do(Op.Set($"k{i}", new string('v', 100))).IsWaiting, $"Write {i} was refused.");
+    }
+
     [Fact]
     public void A_batch_for_another_shard_is_malformed()
     {

@@ -221,6 +221,22 @@ public class StreamQueueTests
     }
 
     [Fact]
+    public void Another_patience_holds_for_what_waits_already()
+    {
+        var options = new GridStreamOptions { DeliveryTimeMax = TimeSpan.FromSeconds(1) };
+        using var bench = new QueueBench(options);
+        bench.Queue.Open();
+        bench.Send(QueueBench.Item(1));
+        options.DeliveryTimeMax = TimeSpan.FromSeconds(25);
+        bench.Time.Advance(TimeSpan.FromSeconds(24));
+        Assert.False(bench.Queue.Sweep());
+        Assert.Empty(bench.Failures);
+        options.DeliveryTimeMax = TimeSpan.FromSeconds(10);
+        bench.Queue.Sweep();
+        Assert.Equal([GridStreamFailureReason.DeliveryTimeout], bench.Failures);
+    }
+
+    [Fact]
     public async Task An_idle_stream_is_given_up_by_its_agent_first_and_then_closed()
     {
         using var bench = new QueueBench(new GridStreamOptions { IdleTimeMax = TimeSpan.FromSeconds(1) });

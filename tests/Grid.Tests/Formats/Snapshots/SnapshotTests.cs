@@ -73,6 +73,26 @@ public sealed class SnapshotTests
         Assert.Equal(codec == SnapshotCodec.None ? VcsEncoding.Plaintext : VcsEncoding.Lz4, reader.Encoding);
     }
 
+    [Theory]
+    [InlineData(2, "orders", 2, "orders", null)]
+    [InlineData(2, "orders", 2, "users", "database 2 is the keyspace orders and the keyspace users")]
+    [InlineData(2, "orders", 3, "orders", "the keyspace orders is database 2 and database 3")]
+    public void A_keyspace_has_one_number_and_a_number_one_keyspace(int first, string name, int second, string otherName, string? wrong)
+    {
+        RdbBytes file = new RdbBytes("REDIS0010")
+            .Raw(0xFA).String("grid-format").String("1")
+            .Raw(0xFA).String("grid-shard").String("7")
+            .Raw(0xFA).String("grid-lineage").String("9f1c")
+            .Raw(0xFA).String("grid-base").String("3:5000")
+            .Raw(0xFA).String("grid-history").String("1@1")
+            .Raw(0xFE, (byte)first).Raw(0xFA).String("grid-keyspace").String(name)
+            .Raw(0xFE, (byte)second).Raw(0xFA).String("grid-keyspace").String(otherName);
+        using SnapshotReader reader = new(new SnapshotCollector());
+        SnapshotFormatException? error = (SnapshotFormatException?)Record.Exception(() => reader.Feed(file.WithoutEnd()));
+        Assert.Equal(wrong is null ? null : PayloadFault.Corrupt, error?.Fault);
+        Assert.Contains(wrong ?? "", error?.Message ?? "", StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Bytes_are_counted_exactly_when_the_transfer_is_cut_off()
     {

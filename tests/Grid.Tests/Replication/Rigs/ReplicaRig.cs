@@ -172,7 +172,12 @@ internal sealed class ReplicaRig : IReplicaOutput
     }
 
     /// <summary>The payload of a snapshot of what <see cref="Encode"/> makes.</summary>
-    public static byte[] Payload(long baseOffset, SnapshotCodec codec = SnapshotCodec.None, long epoch = 1, IReadOnlyList<byte[]>? sessions = null)
+    /// <param name="baseOffset">Where the snapshot was taken.</param>
+    /// <param name="codec">How it is encoded.</param>
+    /// <param name="epoch">The reign.</param>
+    /// <param name="sessions">What is remembered of clients; nothing by default.</param>
+    /// <param name="second">Name of a second keyspace with one entry more.</param>
+    public static byte[] Payload(long baseOffset, SnapshotCodec codec = SnapshotCodec.None, long epoch = 1, IReadOnlyList<byte[]>? sessions = null, string? second = null)
     {
         PooledBuffer raw = PooledBuffer.Rent(4096);
         SnapshotWriter writer = new(raw);
@@ -188,6 +193,12 @@ internal sealed class ReplicaRig : IReplicaOutput
         writer.BeginKeyspace(1, "ks");
         for (long offset = 2; offset <= baseOffset; offset++)
             writer.WriteEntry(Encoding.UTF8.GetBytes($"k{offset}"), "v"u8, 0, EntryVersion.Pack(epoch, offset));
+        if (second is not null)
+        {
+            writer.BeginKeyspace(3, second);
+            writer.WriteEntry("x"u8, "w"u8, 5_000_000_000_000, EntryVersion.Pack(epoch, baseOffset));
+        }
+
         writer.End();
         using SnapshotPayloadEncoder encoder = new(codec);
         encoder.Write(raw.Span);

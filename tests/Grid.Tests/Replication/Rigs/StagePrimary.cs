@@ -137,7 +137,7 @@ internal sealed class StagePrimary : IPrimaryOutput
             return;
         }
 
-        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries, isOfFile: true));
+        _sendings.Add(new StageSending(_stage, this, saved.Announcement, [member], _stage.ChangeFile(_files[saved.Announcement.SnapshotId]), saved.Entries, member.Attach));
     }
 
     void IPrimaryOutput.CancelSnapshot(long snapshotId)
@@ -195,7 +195,7 @@ internal sealed class StagePrimary : IPrimaryOutput
         if (snapshot.Plan.Transport == SyncTransport.Diskless)
         {
             var left = snapshot.Plan.Members.Where(member => Core.Links.Any(link => (link.Silo, link.Attach) == (member.Silo, member.Attach)));
-            _sendings.Add(new StageSending(_stage, this, snapshot.Plan.Announcement, left, payload, snapshot.Entries, isOfFile: false));
+            _sendings.Add(new StageSending(_stage, this, snapshot.Plan.Announcement, left, payload, snapshot.Entries));
             return;
         }
 

@@ -54,7 +54,7 @@ internal sealed class StageSending
     private readonly SnapshotItems _items;
     private bool _endIsSent;
 
-    public StageSending(Stage stage, StagePrimary primary, SyncAnnouncement announcement, IEnumerable<SnapshotMember> members, byte[] payload, long entries, bool isOfFile)
+    public StageSending(Stage stage, StagePrimary primary, SyncAnnouncement announcement, IEnumerable<SnapshotMember> members, byte[] payload, long entries, long attach = 0)
     {
         _stage = stage;
         _primary = primary;
@@ -62,8 +62,8 @@ internal sealed class StageSending
         _entries = entries;
         _members = [.. members];
         SnapshotId = announcement.SnapshotId;
-        IsOfFile = isOfFile;
-        _items = new SnapshotItems(announcement.SnapshotId, primary.Core.Epoch);
+        IsOfFile = attach != 0;
+        _items = new SnapshotItems(announcement.SnapshotId, primary.Core.Epoch, attach);
     }
 
     public long SnapshotId { get; }

@@ -12,6 +12,9 @@ internal enum Fate
     /// <summary>It comes twice.</summary>
     Repeated,
 
+    /// <summary>It stays on its way until the replica has been told of another sync.</summary>
+    Late,
+
     /// <summary>One bit of it is another one.</summary>
     Flipped,
 
@@ -36,6 +39,7 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
 {
     private readonly Queue<(PooledBuffer Item, long? Attach)> _queue = new();
     private readonly List<(LinkItemKind Kind, Fate Fate, int Left)> _fates = [];
+    private readonly Queue<byte[]> _late = new();
     private long _committedShown = -1;
     private bool _isHeld;
     private LinkItemKind? _heldAt;
@@ -130,6 +134,12 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
         if (fate == Fate.Lost)
             return;
         byte[] bytes = item.Span.ToArray();
+        if (fate == Fate.Late)
+        {
+            _late.Enqueue(bytes);
+            return;
+        }
+
         if (fate == Fate.Flipped)
             bytes[^1] ^= 0x10;
         if (fate == Fate.Cut)
@@ -139,6 +149,18 @@ internal sealed class StageWire(Stage stage, StageSilo target, bool isSnapshot)
         target.OnItem(bytes, isSnapshot);
         if (fate == Fate.Repeated)
             target.OnItem(bytes, isSnapshot);
+        if (LinkItem.Read(item.Span, out _).Kind == LinkItemKind.FullSync)
+            HandLate();
+    }
+
+    private void HandLate()
+    {
+        while (_late.TryDequeue(out byte[]? bytes))
+        {
+            LinkItem head = LinkItem.Read(bytes, out ReadOnlySpan<byte> body);
+            Show(head, body.Length, Fate.Late);
+            target.OnItem(bytes, isSnapshot);
+        }
     }
 
     private static byte[] Spoil(ReadOnlySpan<byte> item, Fate fate)

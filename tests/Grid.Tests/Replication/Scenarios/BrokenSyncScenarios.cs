@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Grid.Formats.Links;
 using Grid.Replication.Primary;
@@ -44,6 +45,20 @@ public sealed class BrokenSyncScenarios
     [MemberData(nameof(Codecs))]
     public void A_payload_corrupt_in_mid_frame_is_never_seen(string variant, bool lz4) =>
         CostsOneLoad(variant, lz4, "a bit in its middle is flipped", payload => Flip(payload, payload.Length / 2), ReplicaEvent.LoadCorrupt);
+
+    /// <summary>Blocks of 64 KiB each with a checksum of its own: those before the corrupt one are loaded by then, and none of it is ever seen.</summary>
+    [Fact]
+    public void A_frame_of_several_blocks_corrupt_in_a_late_one_is_partly_loaded_and_never_seen()
+    {
+        using Stage stage = new(new StageSettings { PieceBytes = 50_000 });
+        stage.Write(Entries, bytes: 20_000, compressible: false);
+        StageSilo b = stage.Join("b");
+        stage.SpoilNextPayload("a bit behind two thirds of it is flipped", payload => Flip(payload, payload.Length * 2 / 3));
+        Heals(stage, b, ReplicaEvent.LoadCorrupt);
+        int loaded = int.Parse(Failure(b).Split(" bytes, ")[^1].Split(' ')[0], CultureInfo.InvariantCulture);
+        Assert.InRange(loaded, Entries / 3, Entries * 2 / 3);
+        stage.Ends();
+    }
 
     [Theory]
     [MemberData(nameof(Codecs))]

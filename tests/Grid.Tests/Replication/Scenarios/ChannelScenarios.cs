@@ -13,9 +13,10 @@ public sealed class ChannelScenarios
     [Theory]
     [InlineData("commands", false)]
     [InlineData("snapshots", true)]
-    public void A_channel_killed_at_the_primary_in_mid_sync(string variant, bool snapshots)
+    [InlineData("single", false, false)]
+    public void A_channel_killed_at_the_primary_in_mid_sync(string variant, bool snapshots, bool dualChannel = true)
     {
-        using Stage stage = Loading(out StageSilo b);
+        using Stage stage = Loading(out StageSilo b, dualChannel);
         (snapshots ? b.Snapshots : b.Commands).Break();
         stage.Set("meanwhile");
         stage.UntilInSync("b");
@@ -27,9 +28,10 @@ public sealed class ChannelScenarios
     [Theory]
     [InlineData("commands", false)]
     [InlineData("snapshots", true)]
-    public void A_channel_killed_at_the_replica_in_mid_sync(string variant, bool snapshots)
+    [InlineData("single", false, false)]
+    public void A_channel_killed_at_the_replica_in_mid_sync(string variant, bool snapshots, bool dualChannel = true)
     {
-        using Stage stage = Loading(out StageSilo b);
+        using Stage stage = Loading(out StageSilo b, dualChannel);
         StageWire wire = snapshots ? b.Snapshots : b.Commands;
         wire.Hold();
         stage.Set("meanwhile");
@@ -73,6 +75,48 @@ public sealed class ChannelScenarios
         stage.Kill("c");
         stage.UntilInSync("b");
         Assert.Equal((1, 1), (stage.Rounds, b.Loads));
+        stage.Ends(variant);
+    }
+
+    /// <summary>
+    /// The primary dies with one channel unfinished: the only one, the snapshot's, or the commands', by which time the load is whole. Another in-sync
+    /// copy takes over, with all that was acknowledged, and brings the replica up.
+    /// </summary>
+    [Theory]
+    [InlineData("single", false, false, 1)]
+    [InlineData("dual-snapshots", true, true, 1)]
+    [InlineData("dual-commands", true, false, 0)]
+    public void A_primary_killed_in_mid_sync_on_either_kind_of_channel_leaves_the_sync_to_its_successor(string variant, bool dualChannel, bool snapshots, int failed)
+    {
+        using Stage stage = SecondLoads(out StageSilo c, dualChannel);
+        if (dualChannel)
+            (snapshots ? c.Snapshots : c.Commands).Hold();
+        stage.Set("during");
+        if (failed == 0)
+            stage.Until("everything but the commands has come", () => c.Loads == 1);
+        stage.Kill("a");
+        if (dualChannel)
+            (snapshots ? c.Snapshots : c.Commands).Resume();
+        stage.TakeOver();
+        stage.UntilInSync("c");
+        Assert.Equal(("b", failed, 1), (stage.Primary.Silo, c.FailedLoads.Count(), c.Loads));
+        stage.Ends(variant);
+    }
+
+    /// <summary>The shard changes hands while a replica loads, and nobody dies: that replica is synced by the new primary, the old one follows it.</summary>
+    [Theory]
+    [InlineData("single", false)]
+    [InlineData("dual", true)]
+    public void A_promotion_during_a_sync_on_either_kind_of_channel_leaves_the_sync_to_the_new_primary(string variant, bool dualChannel)
+    {
+        using Stage stage = SecondLoads(out StageSilo c, dualChannel);
+        stage.Set("during");
+        stage.HandOver("b");
+        stage.Until("the shard is surrendered", () => stage.Silo("a").Surrendered is not null);
+        stage.TakeOver();
+        stage.Set("after");
+        stage.UntilInSync("a", "c");
+        Assert.Equal(("b", 1), (stage.Primary.Silo, c.Loads));
         stage.Ends(variant);
     }
 
@@ -178,12 +222,24 @@ public sealed class ChannelScenarios
         stage.Ends(variant);
     }
 
-    private static Stage Loading(out StageSilo b)
+    private static Stage Loading(out StageSilo b, bool dualChannel = true)
     {
         Stage stage = new();
         stage.Write(30);
-        b = stage.Join("b");
+        b = stage.Join("b", dualChannel: dualChannel);
         stage.UntilLoading("b");
+        return stage;
+    }
+
+    /// <summary>b is in sync, c loads.</summary>
+    private static Stage SecondLoads(out StageSilo c, bool dualChannel)
+    {
+        Stage stage = new(new StageSettings { PieceBytes = 120 });
+        stage.Write(30);
+        stage.Join("b");
+        stage.UntilInSync("b");
+        c = stage.Join("c", dualChannel: dualChannel);
+        stage.UntilLoading("c", wireBytes: 200);
         return stage;
     }
 

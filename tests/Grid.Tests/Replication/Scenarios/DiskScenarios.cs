@@ -1,3 +1,4 @@
+using Grid.Formats.Links;
 using Grid.Replication.Primary;
 using Grid.Replication.Replica;
 using Grid.Tests.Replication.Rigs;
@@ -109,6 +110,22 @@ public sealed class DiskScenarios
         stage.SpoilNextFile("a byte follows its end", file => [.. file, 0]);
         stage.UntilInSync("b");
         Assert.Equal(ReplicaEvent.LoadCorrupt, Assert.Single(stage.Silo("b").FailedLoads).What);
+        stage.Ends();
+    }
+
+    /// <summary>The file is sent to the same replica a second time; what was left on the way of the first time belongs to the attach before.</summary>
+    [Fact]
+    public void What_was_left_of_a_file_on_its_way_is_not_taken_for_the_file_that_is_sent_again()
+    {
+        using Stage stage = Saving(lz4: true);
+        StageSilo b = stage.Silo("b");
+        stage.UntilLoading("b");
+        b.Snapshots.Next(LinkItemKind.SnapshotChunk, Fate.Late);
+        stage.Run(Stage.StepMs);
+        b.Commands.Break();
+        stage.UntilInSync("b");
+        Assert.Equal(ReplicaEvent.LoadDropped, Assert.Single(b.FailedLoads).What);
+        Assert.Equal((1, 1), (stage.Rounds, b.Loads));
         stage.Ends();
     }
 

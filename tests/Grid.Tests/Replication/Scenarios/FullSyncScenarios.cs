@@ -88,6 +88,28 @@ public sealed class FullSyncScenarios
         stage.Ends(variant);
     }
 
+    [Theory]
+    [InlineData("single-lz4-on", false, true, true)]
+    [InlineData("single-lz4-off", false, true, false)]
+    [InlineData("single-plaintext-on", false, false, true)]
+    [InlineData("single-plaintext-off", false, false, false)]
+    [InlineData("disk-lz4-on", true, true, true)]
+    [InlineData("disk-lz4-off", true, true, false)]
+    [InlineData("disk-plaintext-on", true, false, true)]
+    [InlineData("disk-plaintext-off", true, false, false)]
+    public void Full_sync_with_checksums_on_and_off_on_a_single_channel_and_from_a_file(string variant, bool disk, bool compress, bool checksums)
+    {
+        using Stage stage = new(new StageSettings
+        {
+            Primary = new PrimaryOptions { Replicas = 1, Compress = compress, Checksums = checksums, Transport = disk ? SyncTransport.Disk : SyncTransport.Diskless },
+        });
+        stage.Write(24);
+        StageSilo b = stage.Join("b", dualChannel: disk);
+        stage.UntilInSync("b");
+        Assert.Equal((1, 1), (stage.Rounds, b.Loads));
+        stage.Ends(variant);
+    }
+
     [Fact]
     public void Writes_during_a_dual_channel_sync_are_kept_and_follow_the_load()
     {
