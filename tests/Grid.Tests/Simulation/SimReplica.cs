@@ -45,6 +45,10 @@ internal sealed class SimReplica : IReplicaOutput
     public void Follow(long epoch, long endedAttach) => Turn(() =>
     {
         _told = true;
+
+        // It attaches anew, though the reign may have answered already an attach that was on its way before the word came.
+        if (epoch > Core.Copy.EpochSeen)
+            _world.Oracles[_slot.Shard].NoteCause(Silo.Name, $"told of epoch {epoch}");
         Core.OnNewEpoch(epoch, Now);
         Core.Follow(endedAttach, Now);
         _told = false;
