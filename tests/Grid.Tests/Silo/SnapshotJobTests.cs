@@ -150,7 +150,7 @@ public sealed class SnapshotJobTests : IDisposable
         SyncMember ended = job.Admit(member);
         _rig.Core.OnLinkFailed("b", member.Attach, "gone", _rig.Now);
         SyncMember anew = job.Admit(member with { Attach = member.Attach + 1 });
-        Assert.False(await job.SendSavedAsync(saved, ended));
+        Assert.False(await job.SendSavedAsync(saved, ended).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken));
         Assert.Empty(_takers["b"].Sequences);
         Assert.False(anew.HasLeft);
         job.DeleteFile();
