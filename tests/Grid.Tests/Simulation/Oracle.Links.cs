@@ -189,7 +189,7 @@ internal sealed partial class Oracle
     public void OnStrangeItem(SimSilo silo, bool unchanged, string change) =>
         Require(unchanged, $"links: {silo.Name} took an item of another attach or snapshot: {change}");
 
-    /// <summary>A load that takes long is no stall: nobody is dropped as silent because of it.</summary>
+    /// <summary>A load that takes long is no stall: nobody is dropped as silent because of it. Who is cut off at this moment is silent for another reason.</summary>
     private void CheckSilence(SimPrimary primary, string silo)
     {
         if (world.Find(silo) is not { } there || there.Slot(shard).Replica is not { Core.Phase: ReplicaPhase.Loading })
@@ -197,7 +197,8 @@ internal sealed partial class Oracle
         long calmMs = (2 * primary.Options.ReplicaTimeoutMs) + 500;
         bool calm = primary.Options.ReplicaTimeoutMs >= 600 && (!world.Chaos || world.Plan.CallStuck < 0.05);
         bool undisturbed = calm && world.NowMs - Math.Max(there.TroubledUntilMs, primary.Silo.TroubledUntilMs) > calmMs
-            && there.Known[shard] == primary.Silo && primary.Silo.Slot(shard).Primary == primary;
+            && there.Known[shard] == primary.Silo && primary.Silo.Slot(shard).Primary == primary
+            && world.Reaches(there, primary.Silo) && world.Reaches(primary.Silo, there);
         Require(!undisturbed, $"links: {silo} loads, and is dropped as silent");
     }
 
