@@ -43,17 +43,19 @@ public sealed partial class ShardPrimary
     /// </summary>
     private bool HasRoom(Instant now)
     {
-        if (_copy.Log.Bytes > _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes) && !Plants(PlantedBug.RefusesBeforeLaggards))
+        bool crowded = _copy.Log.Bytes > _options.BacklogBytesMax + Math.Min(_options.UncommittedBytesMax, _options.SyncPinBytes);
+        if ((crowded || IsFull()) && !Plants(PlantedBug.RefusesBeforeLaggards))
         {
             TrimLog();
             EndLinksThatPinTooMuch(now);
             GiveUpSnapshotThatKeepsTooMuch(now);
         }
 
-        return _copy.Log.Bytes <= _options.UncommittedBytesMax
-            || _copy.Log.BytesFrom(_committed + 1) <= _options.UncommittedBytesMax
-            || Plants(PlantedBug.NeverRefusesWrites);
+        return !IsFull() || Plants(PlantedBug.NeverRefusesWrites);
     }
+
+    private bool IsFull() =>
+        _copy.Log.Bytes > _options.UncommittedBytesMax && _copy.Log.BytesFrom(_committed + 1) > _options.UncommittedBytesMax;
 
     /// <summary>
     /// A link outside of the required set holds back what it was not sent yet, within a budget of its own: the next

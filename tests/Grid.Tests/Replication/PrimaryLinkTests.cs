@@ -166,8 +166,9 @@ public sealed class PrimaryLinkTests
     [Fact]
     public void Large_values_wait_until_the_stream_has_taken_those_before_and_so_do_heartbeats()
     {
-        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { BytesUnsentMax = 80_000, ItemBytesMax = 1000, Compress = false }).With("b");
+        PrimaryRig rig = new PrimaryRig(new PrimaryOptions { Replicas = 1, BytesUnsentMax = 80_000, ItemBytesMax = 1000, Compress = false }).With("b");
         PrimaryLink link = rig.Core.Links.Single();
+        rig.Do(Op.Set("k"));
         rig.StreamsTake = false;
         for (int i = 0; i < 4; i++)
             rig.Do(Op.Set($"k{i}", new string('v', 80_000)));

@@ -140,7 +140,7 @@ internal sealed class SimReplica : IReplicaOutput
             (there, answered) =>
             {
                 AttachAnswer answer = there.OnAttach(request);
-                if (request.Attach < Core.AttachNumber || _world.NowMs - sentAtMs > LateMs)
+                if (_gone || request.Attach < Core.AttachNumber || _world.NowMs - sentAtMs > LateMs)
                     _world.Oracles[_slot.Shard].NoteCause(Silo.Name, "its attach was long under way");
                 _world.Tell(there.Silo, Silo, () =>
                 {

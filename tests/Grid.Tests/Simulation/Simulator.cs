@@ -137,6 +137,8 @@ internal static class Simulator
         int wanted = Math.Min(world.Plan.Primary.Replicas + 1, alive);
         if (record.InSync.Length != wanted || primary.Core.ProposedRecord is not null || alive != world.Plan.Silos)
             return $"{wanted} in-sync copies are wanted, {alive} silos alive, {record}, proposed {primary.Core.ProposedRecord}, links {string.Join(", ", primary.Core.Links.Select(link => $"{link.Silo} {link.Phase}"))}";
+        if (primary.Core.Wanted?.FirstOrDefault(silo => world.Find(silo) is { Up: true, DeclaredDead: false } && !record.InSync.Any(member => member.Silo == silo)) is { } missing)
+            return $"{missing} is wanted, and not in {record}";
         if (primary.Core.Committed != primary.Core.LogEnd)
             return $"{primary.Core.Committed} of {primary.Core.LogEnd} committed";
         foreach (CopyName member in record.Members)
