@@ -53,6 +53,14 @@ public sealed class GoodHistoryTests
         "3 20 30 get -> ok \"a\" version=1:3");
 
     [Fact]
+    public void Increments_of_unknown_outcome_by_different_amounts_add_up_to_what_is_seen() => Holds(
+        "1  0  1 increment by=338 -> ok number=338",
+        "2  2  - increment by=50 -> unknown",
+        "3  3  - increment by=27 -> unknown",
+        "4  4  - increment by=22 -> unknown",
+        "5  5  6 increment by=11 -> ok number=448");
+
+    [Fact]
     public void Increments_of_unknown_outcome_count_as_often_as_is_seen() => Holds(
         "1  0  - increment by=1 -> unknown",
         "2  0  - increment by=1 -> unknown",

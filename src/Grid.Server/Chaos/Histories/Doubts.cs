@@ -9,6 +9,9 @@ namespace Grid.Server.Chaos.Histories;
 /// </summary>
 internal sealed class Doubts(Register register, Values values, Budget budget, Func<Configuration, bool> isDead)
 {
+    /// <summary>Increments by different amounts ask for every sum of some of them: beyond so many needs anything is taken for needed, which finds no less.</summary>
+    private const int NeedsMax = 1000;
+
     private readonly List<Kind> _kinds = [];
     private readonly Dictionary<(int Own, HistoryOperation? Asked), int> _kindOf = [];
     private readonly Dictionary<int, List<int>> _setsOf = [];
@@ -118,7 +121,11 @@ internal sealed class Doubts(Register register, Values values, Budget budget, Fu
             if (!budget.Spend() || (!step.Carries && register.Apply(from.State, step, due, next) > 0))
                 continue;
             Need before = Need.Before(step, need, values);
-            if (_needs.Count <= _count && _reach.Includes(before, from.State) && _needs.Add(before))
+            if (!_reach.Includes(before, from.State))
+                continue;
+            if (_needs.Count >= NeedsMax)
+                before = Need.Anything;
+            if (_needs.Add(before))
                 open.Enqueue(before);
         }
     }

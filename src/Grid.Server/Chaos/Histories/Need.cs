@@ -9,7 +9,8 @@ namespace Grid.Server.Chaos.Histories;
 /// <param name="Version">The entry's version; 0 for any.</param>
 internal readonly record struct Need(bool Present, bool Missing, int Value, ulong Version)
 {
-    private static readonly Need Anything = new(true, true, RegisterState.Absent, 0);
+    /// <summary>Whatever there is will do.</summary>
+    public static readonly Need Anything = new(true, true, RegisterState.Absent, 0);
     private static readonly Need NoEntry = new(false, true, RegisterState.Absent, 0);
 
     private static Need Entry(int value = RegisterState.Absent, ulong version = 0) => new(true, false, value, version);
