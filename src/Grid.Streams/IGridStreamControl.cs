@@ -21,8 +21,8 @@ public interface IGridStreamControl
     int Abandon(StreamId streamId);
 
     /// <summary>
-    /// Ends when the stream holds at most <paramref name="bytes"/> unacknowledged: for a producer that wants less under way than
-    /// <see cref="GridStreamOptions.BytesPerStreamMax"/>, or to know that all has arrived (0). At once for an unknown stream.
+    /// Ends when of what the stream holds now at most <paramref name="bytes"/> are unacknowledged, whatever is put on it meanwhile: for a producer that wants
+    /// less under way than <see cref="GridStreamOptions.BytesPerStreamMax"/>, or to know that what he sent has arrived (0). At once for an unknown stream.
     /// </summary>
     /// <exception cref="GridStreamException">The stream has failed, or was abandoned meanwhile.</exception>
     Task WhenHeldAtMostAsync(StreamId streamId, long bytes);

@@ -189,7 +189,7 @@ internal sealed record SnapshotJobSetting
     /// <summary>Puts an item on the stream on which a member gets the snapshot; ends when the stream takes more. Asked for on a turn.</summary>
     public required Func<SnapshotMember, Func<PooledBuffer, Task>> StreamOf { get; init; }
 
-    /// <summary>Ends when that stream holds at most so many bytes that the member has not acknowledged.</summary>
+    /// <summary>Ends when of what that stream holds now the member has acknowledged all but so many bytes; commands may follow on the same stream.</summary>
     public required Func<SnapshotMember, long, Task> WhenHeldAtMost { get; init; }
 
     /// <summary>For the scan's slices.</summary>

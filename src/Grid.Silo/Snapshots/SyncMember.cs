@@ -8,7 +8,7 @@ namespace Grid.Silo.Snapshots;
 /// </summary>
 /// <param name="identity">Who it is.</param>
 /// <param name="send">Puts an item on its stream; ends when the stream takes more.</param>
-/// <param name="whenHeldAtMost">Ends when the stream holds at most so many bytes that the member has not acknowledged.</param>
+/// <param name="whenHeldAtMost">Ends when of what the stream holds now the member has acknowledged all but so many bytes.</param>
 internal sealed class SyncMember(SnapshotMember identity, Func<PooledBuffer, Task> send, Func<long, Task> whenHeldAtMost)
 {
     private volatile bool _hasLeft;
@@ -27,7 +27,7 @@ internal sealed class SyncMember(SnapshotMember identity, Func<PooledBuffer, Tas
     /// <summary>Sends an item, whose reference goes with it.</summary>
     public void Send(PooledBuffer item) => _sending = send(item);
 
-    /// <summary>Ends when at most so many bytes are under way to the member, or fails as its stream did.</summary>
+    /// <summary>Ends when at most so many bytes of what was sent until now are under way to the member, or fails as its stream did.</summary>
     public async Task WhenHeldAtMostAsync(long bytes)
     {
         if (!_sending.IsCompletedSuccessfully)

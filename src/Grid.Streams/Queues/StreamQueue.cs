@@ -26,7 +26,8 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
     private bool _isRung;
     private bool _isClosed;
     private bool _isFailureTold;
-    private readonly List<(long Bytes, TaskCompletionSource Reached)> _draining = [];
+    private readonly List<(long Removed, TaskCompletionSource Reached)> _draining = [];
+    private long _removedBytes;
     private TaskCompletionSource? _room;
     private GridStreamFailureReason? _failure;
     private long _deliveredItems;
@@ -169,7 +170,9 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
         }
     }
 
-    /// <summary>Ends when at most <paramref name="bytes"/> are held, and fails as a held producer does.</summary>
+    /// <summary>
+    /// Ends when of what is held now at most <paramref name="bytes"/> are left, however much is added meanwhile; fails as a held producer does.
+    /// </summary>
     public Task WhenAtMost(long bytes)
     {
         lock (Gate)
@@ -183,7 +186,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
             if (HeldBytes <= bytes)
                 return Task.CompletedTask;
             TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            _draining.Add((bytes, reached));
+            _draining.Add((_removedBytes + HeldBytes - bytes, reached));
             return reached.Task;
         }
     }
@@ -289,6 +292,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
         for (long i = 0; i < items; i++)
             HeldBytes -= RemoveFirst();
         _base += items;
+        _removedBytes += before - HeldBytes;
         long bytes = before - HeldBytes - items * GridStreamOptions.ItemOverheadBytes;
         _deliveredItems += items;
         _deliveredBytes += bytes;
@@ -297,7 +301,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
             EndHold(null);
         for (int i = _draining.Count - 1; i >= 0; i--)
         {
-            if (HeldBytes > _draining[i].Bytes)
+            if (_removedBytes < _draining[i].Removed)
                 continue;
             _draining[i].Reached.TrySetResult();
             _draining.RemoveAt(i);

@@ -3,6 +3,7 @@ using Grid.Formats.Links;
 using Grid.Silo;
 using Grid.Silo.Snapshots;
 using Grid.Tests.Client;
+using Grid.Tests.Streams;
 using Microsoft.Extensions.Options;
 using Xunit;
 
@@ -179,6 +180,27 @@ public sealed class CohortSenderTests
         await _time.RunAsync(() => SendAllAsync(NewSender(takers, ChunkBytes / 4), 3, TestContext.Current.CancellationToken));
         Assert.Empty(_leftBehind);
         Assert.All(takers, static taker => Assert.InRange(taker.LongestSilenceMs, 1, StallMs / 2));
+    }
+
+    [Fact]
+    public async Task A_chunk_that_waits_for_its_time_when_all_is_cancelled_is_not_sent_and_its_buffer_is_given_back()
+    {
+        using CancellationTokenSource cancel = new();
+        Taker taker = new("a", _time, 5);
+        PooledBuffer late = Chunk(ChunkBytes);
+        await _time.RunAsync(async () =>
+        {
+            CohortSender sender = NewSender([taker], ChunkBytes);
+            await sender.SendAsync(Chunk(ChunkBytes), TestContext.Current.CancellationToken);
+            Task sending = sender.SendAsync(late, cancel.Token).AsTask();
+            Assert.False(QueueBench.IsReturned(late));
+            Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
+        });
+        Assert.True(QueueBench.IsReturned(late));
+        Assert.Single(taker.Sequences);
+
+        void Cancel() => cancel.Cancel();
     }
 
     /// <summary>A chunk travels while the next one is sent; more would stand before the command streams' items, less would leave the connection idle.</summary>

@@ -14,9 +14,10 @@ internal sealed class Taker
     private readonly VirtualTime _time;
     private readonly int _chunkMs;
     private readonly Queue<int> _waiting = new();
-    private readonly List<(long Bytes, TaskCompletionSource Reached)> _watchers = [];
+    private readonly List<(long Taken, TaskCompletionSource Reached)> _watchers = [];
     private readonly ITimer _timer;
     private long _held;
+    private long _taken;
     private long _takenAtMs;
     private bool _isBroken;
     private bool _hasEnd;
@@ -86,7 +87,7 @@ internal sealed class Taker
         if (_held <= bytes)
             return Task.CompletedTask;
         TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _watchers.Add((bytes, reached));
+        _watchers.Add((_taken + _held - bytes, reached));
         return reached.Task;
     }
 
@@ -99,13 +100,15 @@ internal sealed class Taker
 
     private void Take()
     {
-        _held -= _waiting.Dequeue();
+        int bytes = _waiting.Dequeue();
+        _held -= bytes;
+        _taken += bytes;
         _isBroken = Sequences.Count >= FailsAfter;
-        foreach ((long bytes, TaskCompletionSource reached) in _watchers.ToArray())
+        foreach ((long taken, TaskCompletionSource reached) in _watchers.ToArray())
         {
-            if (_held > bytes)
+            if (_taken < taken)
                 continue;
-            _watchers.Remove((bytes, reached));
+            _watchers.Remove((taken, reached));
             reached.SetResult();
         }
 

@@ -70,6 +70,26 @@ public class StreamQueueTests
     }
 
     [Fact]
+    public void Who_waits_for_what_was_sent_to_arrive_does_not_wait_for_what_is_sent_after_it()
+    {
+        using var bench = new QueueBench(new GridStreamOptions { ItemsPerDeliveryMax = 1 });
+        StreamCursor cursor = bench.Queue.Open();
+        bench.Send(QueueBench.Item(1, 100), QueueBench.Item(2, 100));
+        bench.Queue.Take(cursor);
+        Task one = bench.Queue.WhenAtMost(100 + GridStreamOptions.ItemOverheadBytes);
+        Task none = bench.Queue.WhenAtMost(0);
+        for (int item = 3; item < 5; item++)
+        {
+            Assert.Equal((item > 3, false), (one.IsCompletedSuccessfully, none.IsCompleted));
+            bench.Send(QueueBench.Item((byte)item, 100), QueueBench.Item((byte)item, 100));
+            bench.Queue.Take(cursor);
+        }
+
+        Assert.True(none.IsCompletedSuccessfully);
+        Assert.False(bench.Queue.WhenAtMost(3 * (100 + GridStreamOptions.ItemOverheadBytes)).IsCompleted);
+    }
+
+    [Fact]
     public async Task Who_waits_for_little_to_be_held_is_told_when_the_stream_fails_or_is_abandoned()
     {
         using var bench = new QueueBench();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Server.Chaos.Load;
@@ -106,18 +107,31 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
         HistoryClock clock = new();
         await using WriteProbe probe = new(clients, options.Shards, WritePause, clock);
         await Task.Delay(QuietTime, cancellation);
-        ClusterStatus before = await StatusAsync(observer);
-        ShardStatus shard = before.Shards[run % before.Shards.Count];
-        string receiver = shard.InSync.First(silo => silo != shard.Primary);
-        long began = clock.NowUs;
-        string? problem = await clients[0].Grains.GetGrain<IShardReplicationGrain>(shard.Shard).HandOverAsync(receiver);
+        int index = run % options.Shards;
+        long asked = Stopwatch.GetTimestamp();
+        string? problem;
+        ClusterStatus before;
+        long began;
+        // The cluster moves shards by itself, now and then: one that is under way is waited for.
+        do
+        {
+            before = await StatusAsync(observer);
+            ShardStatus shard = before.Shards[index];
+            began = clock.NowUs;
+            problem = shard.InSync.FirstOrDefault(silo => silo != shard.Primary) is { } receiver
+                ? await clients[0].Grains.GetGrain<IShardReplicationGrain>(shard.Shard).HandOverAsync(receiver)
+                : "no replica is in sync";
+            if (problem is not null)
+                await Task.Delay(WritePause, cancellation);
+        }
+        while (problem is not null && Stopwatch.GetElapsedTime(asked) < WholeTime);
         double took = (clock.NowUs - began) / 1000.0;
         if (problem is not null)
-            throw new CommandException(ExitCode.Failed, $"shard {shard.Shard} was not handed over: {problem}");
+            throw new CommandException(ExitCode.Failed, $"shard {index} could not be handed over for {WholeTime.TotalSeconds} s: {problem}");
         await Task.Delay(QuietTime, cancellation);
-        IReadOnlyList<ProbedWrite> writes = [.. (await probe.StopAsync()).Where(write => write.Shard == shard.Shard)];
+        IReadOnlyList<ProbedWrite> writes = [.. (await probe.StopAsync()).Where(write => write.Shard == index)];
         await ExpectWholeAsync(cluster, observer, cancellation);
-        return FailoverTimes.Of(string.Create(CultureInfo.InvariantCulture, $"handover shard {shard.Shard}, called for {took:0} ms"), writes, began, before, null) with { Lost = await probe.CountLostAsync(clients[0]) };
+        return FailoverTimes.Of(string.Create(CultureInfo.InvariantCulture, $"handover shard {index}, called for {took:0} ms"), writes, began, before, null) with { Lost = await probe.CountLostAsync(clients[0]) };
     }
 
     /// <summary>All silos are stopped and started, one after the other, each when the cluster is whole again after the one before.</summary>
