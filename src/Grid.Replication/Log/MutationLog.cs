@@ -122,9 +122,10 @@ public sealed class MutationLog : IDisposable
         int end = start;
         int count = 0;
         int most = (int)Math.Min(chunk.FirstOffset + chunk.Count - offset, lastOffset - offset + 1);
-        if (most == chunk.FirstOffset + chunk.Count - offset && chunk.Used - start <= bytesMax)
+        int all = most == chunk.FirstOffset + chunk.Count - offset ? chunk.Used : chunk.Seek(offset + most);
+        if (all - start <= bytesMax)
         {
-            end = chunk.Used;
+            end = all;
             count = most;
         }
 
@@ -247,18 +248,14 @@ public sealed class MutationLog : IDisposable
 
         public bool Contains(long offset) => offset >= FirstOffset && offset < FirstOffset + Count;
 
-        /// <summary>The byte position of <paramref name="offset"/>; sequential readers start from where the last one stopped.</summary>
+        /// <summary>
+        /// The byte position of <paramref name="offset"/>. Who reads on from where the last one stopped needs nothing else; links at other places and who
+        /// applies what is committed find theirs by the positions that are kept.
+        /// </summary>
         public int Seek(long offset)
         {
-            long at = FirstOffset;
-            int position = 0;
-            if (_markOffset <= offset)
-            {
-                at = _markOffset;
-                position = _markPosition;
-            }
-
-            return Walk(position, (int)(offset - at));
+            long behindMark = offset - _markOffset;
+            return behindMark is >= 0 and <= MarkEvery ? Walk(_markPosition, (int)behindMark) : PositionOf(offset);
         }
 
         public void Remember(long offset, int position)

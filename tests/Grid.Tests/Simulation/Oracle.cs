@@ -160,13 +160,14 @@ internal sealed partial class Oracle(World world, int shard)
         for (int i = 0; i < slice.Count; i++)
         {
             LogPosition at = new(slice.Epoch, slice.FirstOffset + i);
-            int length = Mutation.Read(rest).Length;
             Require(copy.History.EpochAt(at.Offset) == at.Epoch, $"3: {copy.Name} has {at} in its log, its history says epoch {copy.History.EpochAt(at.Offset)}");
             Require(
-                _truth.TryGetValue(at, out TrueMutation? mutation) && rest[..length].SequenceEqual(mutation.Bytes),
+                _truth.TryGetValue(at, out TrueMutation? mutation) && rest.StartsWith(mutation.Bytes),
                 $"3: {copy.Name} holds another mutation under {at} than the primary appended");
-            rest = rest[length..];
+            rest = rest[mutation!.Bytes.Length..];
         }
+
+        Require(rest.IsEmpty, $"3: {copy.Name} holds {rest.Length} bytes behind {slice.FirstOffset + slice.Count - 1} that belong to no mutation");
 
         return slice.FirstOffset + slice.Count - 1;
     }
