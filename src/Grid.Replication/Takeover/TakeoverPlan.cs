@@ -102,7 +102,7 @@ public sealed record TakeoverPlan(
         {
             string? silo = ReplicaPlacement.Rank(record.Shard, active).FirstOrDefault();
             return silo is null
-                ? Unavailable(record, "no silo is active")
+                ? Unavailable(record.Epoch, "no silo is active")
                 : new TakeoverPlan(TakeoverVerdict.Create, silo, default, 1, [], "the shard never had a primary");
         }
 
@@ -111,12 +111,12 @@ public sealed record TakeoverPlan(
         if (recorded.Reigns)
             return new TakeoverPlan(TakeoverVerdict.Reigned, primary.Silo, primary, record.Epoch, record.InSync, $"{primary} reigns");
         if (PolledCopy.IsOutdated(record, polled, out PolledCopy witness))
-            return Unavailable(record, $"the record was read at version {record.Version}, and {witness.Name} has seen version {witness.RecordVersionSeen}. If it stays so the record store has lost a write: restore the store, or have an operator accept the loss");
+            return Unavailable(record.Epoch, $"the record was read at version {record.Version}, and {witness.Name} has seen version {witness.RecordVersionSeen}. If it stays so the record store has lost a write: restore the store, or have an operator accept the loss");
         PolledCopy[] candidates = [.. polled.Where(copy => copy.State == CopyState.Complete && record.Names(copy.Name) && active.Contains(copy.Name.Silo))];
         if (candidates.Length == 0)
-            return Unavailable(record, WhyUnavailable(record, alive));
+            return Unavailable(record.Epoch, WhyUnavailable(record, alive));
         if (recorded.Name != primary && alive.Contains(primary.Silo) && !polled.Any(copy => copy.Name.Silo == primary.Silo))
-            return Unavailable(record, $"primary {primary} does not answer and is not declared dead yet");
+            return Unavailable(record.Epoch, $"primary {primary} does not answer and is not declared dead yet");
         SurrenderedReign? surrendered = recorded.Surrendered is { } ended && ended.Epoch == record.Epoch ? ended : null;
         PolledCopy best = candidates
             .OrderByDescending(copy => copy.Position)
@@ -153,8 +153,10 @@ public sealed record TakeoverPlan(
     private static bool IsGone(CopyName member, IReadOnlyCollection<PolledCopy> polled) =>
         polled.Any(copy => copy.Name.Silo == member.Silo) && !polled.Any(copy => copy.Name == member && copy.State == CopyState.Complete);
 
-    private static TakeoverPlan Unavailable(ShardRecord record, string reason) =>
-        new(TakeoverVerdict.Unavailable, "", default, record.Epoch, [], reason);
+    /// <summary>Nobody can take the shard over now.</summary>
+    /// <param name="epoch">The last reign that is known of; 0 if none is.</param>
+    /// <param name="reason">Why, for the operator.</param>
+    public static TakeoverPlan Unavailable(long epoch, string reason) => new(TakeoverVerdict.Unavailable, "", default, epoch, [], reason);
 
     private static string WhyUnavailable(ShardRecord record, IReadOnlyCollection<string> alive)
     {

@@ -48,7 +48,7 @@ internal sealed partial class ShardGrain
     /// </summary>
     private async Task BeginReignOrMoveOnAsync()
     {
-        (TakeoverPlan Plan, StoredRecord Stored)? decided = null;
+        (TakeoverPlan Plan, StoredRecord? Stored)? decided = null;
         _soughtSince = Stopwatch.GetTimestamp();
         try
         {
@@ -68,7 +68,7 @@ internal sealed partial class ShardGrain
         BeginReign(decided);
     }
 
-    private void BeginReign((TakeoverPlan Plan, StoredRecord Stored)? decided = null)
+    private void BeginReign((TakeoverPlan Plan, StoredRecord? Stored)? decided = null)
     {
         if (_primary is null && !role.Ended.IsCancellationRequested && _beginning is null or { IsCompleted: true })
             _beginning = BeginReignAsync(decided);
@@ -80,7 +80,7 @@ internal sealed partial class ShardGrain
             BeginReign();
     }
 
-    private async Task<string?> BeginReignAsync((TakeoverPlan Plan, StoredRecord Stored)? decided)
+    private async Task<string?> BeginReignAsync((TakeoverPlan Plan, StoredRecord? Stored)? decided)
     {
         string? problem;
         try
@@ -99,11 +99,11 @@ internal sealed partial class ShardGrain
         return problem;
     }
 
-    private async Task<string?> TryTakeOverAsync((TakeoverPlan Plan, StoredRecord Stored) decided)
+    private async Task<string?> TryTakeOverAsync((TakeoverPlan Plan, StoredRecord? Stored) decided)
     {
-        (TakeoverPlan plan, StoredRecord stored) = decided;
+        (TakeoverPlan plan, StoredRecord? stored) = decided;
         _unavailable = plan.Verdict == TakeoverVerdict.Unavailable;
-        if (_unavailable)
+        if (_unavailable || stored is null)
             return $"Shard {_shard} is unavailable: {plan.Reason}.";
         if (plan.Silo != membership.Local)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Grid.Client.Contracts.Operator;
 using Grid.Replication.Records;
 using Grid.Silo.Events;
@@ -73,6 +74,17 @@ internal sealed partial class ClusterBootstrap(
 
             await Task.Delay(Pause, stopping);
         }
+    }
+
+    /// <summary>Why the cluster's shards have no records yet; null once they were made, so that one that is missing is a loss.</summary>
+    public async Task<string?> WhyNotYetAsync()
+    {
+        if ((await ReadAsync()).State.Bootstrapped)
+            return null;
+        int wanted = options.Value.BootstrapSilos, active = membership.Current.Active.Count;
+        return active < wanted
+            ? string.Create(CultureInfo.InvariantCulture, $"the new cluster waits for {wanted} silos ({GridConstants.ConfigurationSection}:{nameof(GridOptions.BootstrapSilos)}), {active} so far")
+            : "the new cluster's shards are being made";
     }
 
     private async Task<bool> TryBootstrapAsync()

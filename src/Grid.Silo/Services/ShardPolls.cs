@@ -10,6 +10,7 @@ namespace Grid.Silo.Services;
 /// <summary>Finds out what is to become of a shard: reads its record and asks the silos of its in-sync set.</summary>
 internal sealed partial class ShardPolls(
     ShardRecordStore records,
+    ClusterBootstrap bootstrap,
     IGridSiloServiceClient silos,
     SiloMembership membership,
     CopyHost host,
@@ -19,10 +20,20 @@ internal sealed partial class ShardPolls(
     /// <summary>Decides from the record and the copies that answer in time.</summary>
     /// <param name="shard">The shard.</param>
     /// <param name="ignoreLocalReign">True for a grain that is about to take over on this silo: who reigned here before it does not any more.</param>
-    /// <exception cref="GridRecordMissingException">There is no record.</exception>
-    public async Task<(TakeoverPlan Plan, StoredRecord Stored)> DecideAsync(int shard, bool ignoreLocalReign = false)
+    /// <returns>What to do, and the record that it follows from; none while the cluster is new and its records are still to be made.</returns>
+    /// <exception cref="GridRecordMissingException">There is none, and there should be.</exception>
+    public async Task<(TakeoverPlan Plan, StoredRecord? Stored)> DecideAsync(int shard, bool ignoreLocalReign = false)
     {
-        StoredRecord stored = await records.ReadAsync(shard) ?? throw new GridRecordMissingException(shard);
+        StoredRecord? stored = await records.ReadAsync(shard);
+        if (stored is null)
+        {
+            if (await bootstrap.WhyNotYetAsync() is { } notYet)
+                return (TakeoverPlan.Unavailable(0, notYet), null);
+
+            // Made since it was looked for, or lost.
+            stored = await records.ReadAsync(shard) ?? throw new GridRecordMissingException(shard);
+        }
+
         SiloMembership.View view = membership.Current;
         ShardRecord record = stored.Record;
         List<PolledCopy> polled = await PollAsync(record, view, ignoreLocalReign);

@@ -81,6 +81,7 @@ public sealed class DockerfileTests
         Assert.True(File.Exists(Path.Combine(app, "Grid.Silo.xml")), "'grid config' describes settings from the documentation files.");
         Assert.True(IsReadyToRun(Path.Combine(app, "Grid.Silo.dll")), "Grid.Silo.dll holds no code compiled ahead.");
         Assert.True(IsReadyToRun(Path.Combine(app, "Orleans.Runtime.dll")), "Orleans.Runtime.dll holds no code compiled ahead.");
+        Assert.Contains("CallCountThreshold\": 1024", File.ReadAllText(Path.Combine(app, "grid.runtimeconfig.json")), StringComparison.Ordinal);
         await RunAsync($"chmod -R go+rX-w {home.Sub(".")} && chmod -R a-w {app}", source);
         string[] before = Directory.GetFiles(app, "*", SearchOption.AllDirectories);
         int[] ports = Ports.Free(3);

@@ -73,8 +73,8 @@ internal sealed class GridCluster : IAsyncDisposable
                 // Tests that say nothing of it mean the copies to stay where they are.
                 o.Rebalance = false;
                 o.DrainMs = 0;
-                configure(o);
                 o.BootstrapSilos = silos;
+                configure(o);
             });
             silo.Configure<ClusterMembershipOptions>(o =>
                 o.ProbeTimeout = o.MinProbeTimeout = o.MaxProbeTimeout = TimeSpan.FromMilliseconds(500));

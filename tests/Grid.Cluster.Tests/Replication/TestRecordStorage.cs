@@ -10,6 +10,13 @@ internal sealed class TestRecordStorage : IGrainStorage
     private readonly ConcurrentDictionary<string, (object? Value, long Tag)> _values = new();
     private long _lastTag;
 
+    /// <summary>Loses every state that is not of this name.</summary>
+    public void LoseAllBut(string stateName)
+    {
+        foreach (string key in _values.Keys.Where(key => !key.StartsWith(stateName + "/", StringComparison.Ordinal)))
+            _values.TryRemove(key, out _);
+    }
+
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         if (_values.TryGetValue($"{stateName}/{grainId}", out (object? Value, long Tag) found) && found.Value is T value)
