@@ -26,8 +26,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
     private bool _isRung;
     private bool _isClosed;
     private bool _isFailureTold;
-    private readonly List<(long Removed, TaskCompletionSource Reached)> _draining = [];
-    private long _removedBytes;
+    private readonly List<(long Acknowledged, TaskCompletionSource Reached)> _draining = [];
     private TaskCompletionSource? _room;
     private GridStreamFailureReason? _failure;
     private long _deliveredItems;
@@ -52,6 +51,9 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
 
     /// <summary>What the held items count, in bytes.</summary>
     protected long HeldBytes { get; set; }
+
+    /// <summary>What the acknowledged items counted, in bytes.</summary>
+    private long AcknowledgedBytes => _deliveredBytes + (_deliveredItems * GridStreamOptions.ItemOverheadBytes);
 
     /// <summary>Puts the next delivery together, advancing the cursor; null if nothing is left.</summary>
     protected abstract StreamBatch? Collect(StreamCursor cursor, int index);
@@ -186,7 +188,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
             if (HeldBytes <= bytes)
                 return Task.CompletedTask;
             TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            _draining.Add((_removedBytes + HeldBytes - bytes, reached));
+            _draining.Add((AcknowledgedBytes + HeldBytes - bytes, reached));
             return reached.Task;
         }
     }
@@ -292,7 +294,6 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
         for (long i = 0; i < items; i++)
             HeldBytes -= RemoveFirst();
         _base += items;
-        _removedBytes += before - HeldBytes;
         long bytes = before - HeldBytes - items * GridStreamOptions.ItemOverheadBytes;
         _deliveredItems += items;
         _deliveredBytes += bytes;
@@ -301,7 +302,7 @@ internal abstract class StreamQueue(StreamId id, StreamSetting setting, IStreamB
             EndHold(null);
         for (int i = _draining.Count - 1; i >= 0; i--)
         {
-            if (_removedBytes < _draining[i].Removed)
+            if (AcknowledgedBytes < _draining[i].Acknowledged)
                 continue;
             _draining[i].Reached.TrySetResult();
             _draining.RemoveAt(i);

@@ -107,32 +107,33 @@ internal sealed class MeasureRun(ChaosNetwork network, ChaosOptions options, Act
         HistoryClock clock = new();
         await using WriteProbe probe = new(clients, options.Shards, WritePause, clock);
         await Task.Delay(QuietTime, cancellation);
-        int index = run % options.Shards;
+        int shard = run % options.Shards;
         long asked = Stopwatch.GetTimestamp();
-        string? problem;
-        ClusterStatus before;
-        long began;
-        // The cluster moves shards by itself, now and then: one that is under way is waited for.
-        do
+        while (true)
         {
-            before = await StatusAsync(observer);
-            ShardStatus shard = before.Shards[index];
-            began = clock.NowUs;
-            problem = shard.InSync.FirstOrDefault(silo => silo != shard.Primary) is { } receiver
-                ? await clients[0].Grains.GetGrain<IShardReplicationGrain>(shard.Shard).HandOverAsync(receiver)
-                : "no replica is in sync";
-            if (problem is not null)
-                await Task.Delay(WritePause, cancellation);
+            ClusterStatus before = await StatusAsync(observer);
+            long began = clock.NowUs;
+            string? problem = await TryHandOverAsync(clients[0], before.Shards[shard]);
+            double took = (clock.NowUs - began) / 1000.0;
+            if (problem is null)
+            {
+                await Task.Delay(QuietTime, cancellation);
+                IReadOnlyList<ProbedWrite> writes = [.. (await probe.StopAsync()).Where(write => write.Shard == shard)];
+                await ExpectWholeAsync(cluster, observer, cancellation);
+                return FailoverTimes.Of(string.Create(CultureInfo.InvariantCulture, $"handover shard {shard}, called for {took:0} ms"), writes, began, before, null) with { Lost = await probe.CountLostAsync(clients[0]) };
+            }
+
+            if (Stopwatch.GetElapsedTime(asked) > WholeTime)
+                throw new CommandException(ExitCode.Failed, $"shard {shard} could not be handed over for {WholeTime.TotalSeconds} s: {problem}");
+
+            // The cluster moves shards by itself, now and then: one that is under way is waited for.
+            await Task.Delay(WritePause, cancellation);
         }
-        while (problem is not null && Stopwatch.GetElapsedTime(asked) < WholeTime);
-        double took = (clock.NowUs - began) / 1000.0;
-        if (problem is not null)
-            throw new CommandException(ExitCode.Failed, $"shard {index} could not be handed over for {WholeTime.TotalSeconds} s: {problem}");
-        await Task.Delay(QuietTime, cancellation);
-        IReadOnlyList<ProbedWrite> writes = [.. (await probe.StopAsync()).Where(write => write.Shard == index)];
-        await ExpectWholeAsync(cluster, observer, cancellation);
-        return FailoverTimes.Of(string.Create(CultureInfo.InvariantCulture, $"handover shard {index}, called for {took:0} ms"), writes, began, before, null) with { Lost = await probe.CountLostAsync(clients[0]) };
     }
+
+    private static async Task<string?> TryHandOverAsync(ChaosClient client, ShardStatus shard) => shard.InSync.FirstOrDefault(silo => silo != shard.Primary) is { } receiver
+        ? await client.Grains.GetGrain<IShardReplicationGrain>(shard.Shard).HandOverAsync(receiver)
+        : "no replica is in sync";
 
     /// <summary>All silos are stopped and started, one after the other, each when the cluster is whole again after the one before.</summary>
     private async Task<FailoverTimes> RollAsync(ChaosCluster cluster, ClusterObserver observer, List<ChaosClient> clients, CancellationToken cancellation)
