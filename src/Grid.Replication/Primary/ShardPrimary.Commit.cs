@@ -21,7 +21,7 @@ public sealed partial class ShardPrimary
         if (!Reigns() || acknowledgement.Epoch != _epoch)
             return;
         bool any = Plants(PlantedBug.CountsAnyAcknowledgement);
-        if (!_links.TryGetValue(acknowledgement.Copy.Silo, out PrimaryLink? link) || (link.Attach != acknowledgement.Attach && !any))
+        if (!_links.TryFind(acknowledgement.Copy.Silo, out PrimaryLink? link) || (link.Attach != acknowledgement.Attach && !any))
             return;
         link.HeardAtMs = now.MonotonicMs;
         link.KeptBytes = acknowledgement.Kept;
@@ -57,7 +57,7 @@ public sealed partial class ShardPrimary
         DropSnapshotWhenOld(now);
         CloseWindowWhenDue(now);
         AgreeAnewIfNeeded(link, now);
-        return _links.ContainsValue(link);
+        return _links.Contains(link);
     }
 
     /// <summary>Moves the committed offset to the least that the required set holds, and lets replies go that waited for it.</summary>
@@ -66,7 +66,7 @@ public sealed partial class ShardPrimary
         long committed = LogEnd;
         foreach (CopyName member in Plants(PlantedBug.ForgetsMember) ? RequiredMembers().SkipLast(1) : RequiredMembers())
         {
-            long held = _links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Copy == member && link.Phase == LinkPhase.Online
+            long held = _links.TryFind(member.Silo, out PrimaryLink? link) && link.Copy == member && link.Phase == LinkPhase.Online
                 ? link.Acknowledged
                 : -1;
             committed = Math.Min(committed, held);

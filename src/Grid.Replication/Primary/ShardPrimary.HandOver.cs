@@ -41,7 +41,7 @@ public sealed partial class ShardPrimary
     {
         if (_handOver is not { } handOver || _down)
             return;
-        _links.TryGetValue(handOver.Receiver.Silo, out PrimaryLink? link);
+        _links.TryFind(handOver.Receiver.Silo, out PrimaryLink? link);
         bool isWell = link is { Phase: LinkPhase.Online } && link.Copy == handOver.Receiver && _record.Names(link.Copy);
         if (handOver.SealedAtMs is not { } sealedAtMs)
         {

@@ -42,7 +42,7 @@ public sealed partial class ShardPrimary
         if (!Reigns())
             return;
         _alive = [.. alive];
-        foreach (PrimaryLink link in _links.Values.Where(link => !_alive.Contains(link.Silo)).ToArray())
+        foreach (PrimaryLink link in _links.Where(link => !_alive.Contains(link.Silo)).ToArray())
             EndLink(link, LinkEndReason.SiloDead, "its silo is dead", now);
         ForgetDeadSilos();
         UpdateInSync(now);
@@ -93,7 +93,7 @@ public sealed partial class ShardPrimary
             _output.Report(PrimaryEvent.InSyncChanged, _copy.Name.Silo, $"{current}");
         foreach (CopyName member in _record.Members)
             ForgetBudget(member.Silo);
-        foreach (PrimaryLink link in _links.Values.ToArray())
+        foreach (PrimaryLink link in _links.ToArray())
         {
             if (link.Phase == LinkPhase.Leaving && !_record.Names(link.Request.Copy))
                 EnterWindow(link, now);
@@ -110,7 +110,7 @@ public sealed partial class ShardPrimary
         if (_proposed is not null || _down || IsSealed)
             return;
         List<CopyName> desired = [_copy.Name, .. Plants(PlantedBug.KeepsDeadMembers) ? _record.Members : MembersToKeep(now)];
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
         {
             if ((desired.Count <= _options.Replicas || IsWanted(link.Silo)) && !desired.Contains(link.Copy) && MayJoin(link, now))
                 desired.Add(link.Copy);
@@ -144,7 +144,7 @@ public sealed partial class ShardPrimary
             return [.. _record.Members.Where(IsThere)];
         List<CopyName> kept = [.. _record.Members.Where(member => IsWell(member, now))];
         DropUnwanted(kept);
-        int joining = _links.Values.Count(link => !_record.Names(link.Copy) && MayJoin(link, now));
+        int joining = _links.Count(link => !_record.Names(link.Copy) && MayJoin(link, now));
         IEnumerable<CopyName> silent = _record.Members.Where(member => !kept.Contains(member) && IsSilent(member));
         kept.AddRange(silent.Take(Math.Max(0, _options.MinInSync - kept.Count - joining)));
         return kept;
@@ -166,10 +166,10 @@ public sealed partial class ShardPrimary
 
     /// <summary>A member whose silo lives and is not known to have another copy.</summary>
     private bool IsThere(CopyName member) =>
-        _alive.Contains(member.Silo) && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Copy != member);
+        _alive.Contains(member.Silo) && !(_links.TryFind(member.Silo, out PrimaryLink? link) && link.Copy != member);
 
     /// <summary>A member that is there and whose copy is not about to be thrown away.</summary>
-    private bool IsSilent(CopyName member) => IsThere(member) && !(_links.TryGetValue(member.Silo, out PrimaryLink? link) && link.Phase == LinkPhase.Leaving);
+    private bool IsSilent(CopyName member) => IsThere(member) && !(_links.TryFind(member.Silo, out PrimaryLink? link) && link.Phase == LinkPhase.Leaving);
 
     /// <summary>
     /// A member on a silo that lives is well for <see cref="PrimaryOptions.ReplicaTimeoutMs"/> after it last acknowledged.
@@ -179,7 +179,7 @@ public sealed partial class ShardPrimary
     {
         if (!_alive.Contains(member.Silo))
             return false;
-        if (_links.TryGetValue(member.Silo, out PrimaryLink? link))
+        if (_links.TryFind(member.Silo, out PrimaryLink? link))
         {
             if (link.Phase is LinkPhase.Leaving || link.Copy != member)
                 return false;

@@ -62,7 +62,7 @@ public sealed partial class ShardPrimary
     {
         if (now.MonotonicMs - _lease.AskedAtMs < _options.LeaseMs / 4)
             return;
-        CopyName[] asked = [.. _required.Union(_links.Values.Where(link => link.Phase == LinkPhase.Online).Select(link => link.Copy))];
+        CopyName[] asked = [.. _required.Union(_links.Where(link => link.Phase == LinkPhase.Online).Select(link => link.Copy))];
         _lease.Keep(asked);
         _lease.AskedAtMs = now.MonotonicMs;
         AskGrants(asked, now);

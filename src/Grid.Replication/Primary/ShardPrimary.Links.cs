@@ -9,12 +9,12 @@ namespace Grid.Replication.Primary;
 /// <content>Links to replicas: attach, what is agreed on, their end.</content>
 public sealed partial class ShardPrimary
 {
-    private readonly SortedDictionary<string, PrimaryLink> _links = new(StringComparer.Ordinal);
+    private readonly LinkTable _links = new();
     private readonly Dictionary<string, long> _askedAtMs = [];
     private readonly Dictionary<string, long> _endedAttach = [];
 
     /// <summary>The links as they are now.</summary>
-    internal IEnumerable<PrimaryLink> Links => _links.Values;
+    internal LinkTable Links => _links;
 
     /// <summary>A replica wants to follow.</summary>
     public AttachAnswer OnAttach(AttachRequest request, Instant now)
@@ -33,7 +33,7 @@ public sealed partial class ShardPrimary
             return AttachAnswer.Later;
         if (IsSurplus(request.Copy))
             return AttachAnswer.NotWanted;
-        if (_links.TryGetValue(request.Copy.Silo, out PrimaryLink? old))
+        if (_links.TryFind(request.Copy.Silo, out PrimaryLink? old))
         {
             if (old.Attach >= request.Attach && !Plants(PlantedBug.TakesOlderAttach))
                 return AttachAnswer.Later;
@@ -41,7 +41,7 @@ public sealed partial class ShardPrimary
         }
 
         PrimaryLink link = new(request, now.MonotonicMs) { AcknowledgedAtMs = _lostSinceMs.GetValueOrDefault(request.Copy, now.MonotonicMs) };
-        _links.Add(link.Silo, link);
+        _links.Add(link);
         Suspect(request.FailedSnapshot, link.Silo, "the replica found its payload wrong");
         string? obstacle = ObstacleToContinue(request, out long common);
         if (obstacle is null)
@@ -58,7 +58,7 @@ public sealed partial class ShardPrimary
     /// <summary>The command stream refused an item: the link is over; the replica will attach again.</summary>
     public void OnLinkFailed(string silo, long attach, string reason, Instant now)
     {
-        if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach)
+        if (Reigns() && _links.TryFind(silo, out PrimaryLink? link) && link.Attach == attach)
             EndLink(link, LinkEndReason.StreamFailed, reason, now);
     }
 
@@ -119,7 +119,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private void ForgiveSilence(Instant now)
     {
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
             link.HeardAtMs = link.AcknowledgedAtMs = now.MonotonicMs;
         foreach (CopyName copy in _lostSinceMs.Keys.ToArray())
             _lostSinceMs[copy] = now.MonotonicMs;
@@ -127,7 +127,7 @@ public sealed partial class ShardPrimary
 
     private void EndSilentLinks(Instant now)
     {
-        foreach (PrimaryLink link in _links.Values.ToArray())
+        foreach (PrimaryLink link in _links.ToArray())
         {
             long silence = now.MonotonicMs - link.HeardAtMs;
             if (silence >= _options.ReplicaTimeoutMs)
@@ -175,7 +175,7 @@ public sealed partial class ShardPrimary
     {
         foreach (string silo in SilosToAsk())
         {
-            if (_links.ContainsKey(silo) || now.MonotonicMs - _askedAtMs.GetValueOrDefault(silo, long.MinValue / 2) < _options.ReplicaTimeoutMs / 4)
+            if (_links.TryFind(silo, out _) || now.MonotonicMs - _askedAtMs.GetValueOrDefault(silo, long.MinValue / 2) < _options.ReplicaTimeoutMs / 4)
                 continue;
             _askedAtMs[silo] = now.MonotonicMs;
             _output.StartReplica(silo, _endedAttach.GetValueOrDefault(silo));

@@ -28,7 +28,7 @@ public sealed partial class ShardPrimary
     private long OldestNeeded()
     {
         long needed = Plants(PlantedBug.DropsUnacknowledged) ? LogEnd + 1 : _committed + 1;
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
         {
             if (link.Pins && !Plants(PlantedBug.UnpinsLinks))
                 needed = Math.Min(needed, link.NextOffset);
@@ -64,7 +64,7 @@ public sealed partial class ShardPrimary
     private void EndLinksThatPinTooMuch(Instant now)
     {
         List<(PrimaryLink Link, long Pinned, long Budget)>? over = null;
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
         {
             if (!link.Pins || IsRequired(link.Copy))
                 continue;

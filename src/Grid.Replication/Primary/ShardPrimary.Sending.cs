@@ -14,14 +14,14 @@ public sealed partial class ShardPrimary
     {
         if (_down)
             return;
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
             SendMutations(link, now);
     }
 
     /// <summary>The stream took an item.</summary>
     public void OnSent(string silo, long attach, Instant now)
     {
-        if (!Reigns() || !_links.TryGetValue(silo, out PrimaryLink? link) || link.Attach != attach)
+        if (!Reigns() || !_links.TryFind(silo, out PrimaryLink? link) || link.Attach != attach)
             return;
         link.Unsent.RemoveFirst();
         SendMutations(link, now);
@@ -77,7 +77,7 @@ public sealed partial class ShardPrimary
 
     private void SendHeartbeats(Instant now)
     {
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
         {
             if (!HasRoomFor(link, 0))
                 continue;

@@ -20,7 +20,7 @@ public sealed partial class ShardPrimary
         if (options.LeaseMs != _options.LeaseMs)
             _lease.AskedAtMs = NeverMs;
         _options = options with { Planted = _options.Planted };
-        foreach (PrimaryLink link in _links.Values.ToArray())
+        foreach (PrimaryLink link in _links.ToArray())
             AgreeAnewIfNeeded(link, now);
         CloseWindowWhenDue(now);
         UpdateInSync(now);

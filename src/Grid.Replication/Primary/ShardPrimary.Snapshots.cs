@@ -15,7 +15,7 @@ public sealed partial class ShardPrimary
     /// <summary>A member has been sent the whole snapshot.</summary>
     public void OnSnapshotSent(string silo, long attach, Instant now)
     {
-        if (!Reigns() || !_links.TryGetValue(silo, out PrimaryLink? link) || link.Attach != attach)
+        if (!Reigns() || !_links.TryFind(silo, out PrimaryLink? link) || link.Attach != attach)
             return;
         link.HeardAtMs = now.MonotonicMs;
         ReleaseHeldBack(link, now);
@@ -26,7 +26,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     public void OnMemberFailed(string silo, long attach, string reason, Instant now)
     {
-        if (Reigns() && _links.TryGetValue(silo, out PrimaryLink? link) && link.Attach == attach && (link.Phase == LinkPhase.Syncing || Plants(PlantedBug.EndsLoadedLinks)))
+        if (Reigns() && _links.TryFind(silo, out PrimaryLink? link) && link.Attach == attach && (link.Phase == LinkPhase.Syncing || Plants(PlantedBug.EndsLoadedLinks)))
             EndLink(link, LinkEndReason.StreamFailed, reason, now);
     }
 
@@ -201,9 +201,9 @@ public sealed partial class ShardPrimary
     private PrimaryLink[] MembersOf(OutgoingSnapshot snapshot) => MembersOf(snapshot.Id);
 
     private PrimaryLink[] MembersOf(long snapshotId) =>
-        [.. _links.Values.Where(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == snapshotId)];
+        [.. _links.Where(link => link.Phase == LinkPhase.Syncing && link.SnapshotId == snapshotId)];
 
-    private PrimaryLink[] EverMembersOf(long snapshotId) => [.. _links.Values.Where(link => link.SnapshotId == snapshotId)];
+    private PrimaryLink[] EverMembersOf(long snapshotId) => [.. _links.Where(link => link.SnapshotId == snapshotId)];
 
     /// <summary>A file that has waited for late-comers long enough, or that nobody could go on from any more, is removed.</summary>
     private void DropSnapshotWhenOld(Instant now)

@@ -10,7 +10,7 @@ public sealed partial class ShardPrimary
     public IReadOnlyCollection<string> Laggards => _laggards;
 
     /// <summary>The links as they are now.</summary>
-    public LinkView[] ViewLinks() => [.. _links.Values.Select(View)];
+    public LinkView[] ViewLinks() => [.. _links.Select(View)];
 
     private LinkView View(PrimaryLink link) => new(
         link.Silo,

@@ -39,7 +39,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private void EnterWindow(PrimaryLink link, Instant now)
     {
-        if (!_links.Values.Any(other => other.Phase == LinkPhase.Waiting) || Plants(PlantedBug.ExtendsWindow))
+        if (!_links.Any(other => other.Phase == LinkPhase.Waiting) || Plants(PlantedBug.ExtendsWindow))
         {
             _windowClosesAtMs = now.MonotonicMs + _options.SyncWindowMs;
             _firstCapabilities = link.Request.Capabilities;
@@ -66,7 +66,7 @@ public sealed partial class ShardPrimary
         GiveUpSnapshotThatKeepsTooMuch(now);
         if (_windowClosesAtMs == long.MaxValue || IsSnapshotBusy())
             return;
-        List<PrimaryLink> waiting = [.. _links.Values.Where(link => link.Phase == LinkPhase.Waiting).OrderBy(link => link.EnteredWindow)];
+        List<PrimaryLink> waiting = [.. _links.Where(link => link.Phase == LinkPhase.Waiting).OrderBy(link => link.EnteredWindow)];
         bool full = _options.MaxCohort > 0 && waiting.Count >= _options.MaxCohort;
         if (waiting.Count == 0 && !Plants(PlantedBug.SnapshotsForNobody))
             CloseWindow(long.MaxValue);

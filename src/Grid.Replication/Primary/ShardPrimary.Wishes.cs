@@ -42,7 +42,7 @@ public sealed partial class ShardPrimary
     /// </summary>
     private List<string> SilosToAsk()
     {
-        List<string> silos = [.. _links.Keys.Union(_record.Members.Select(member => member.Silo)).Union(_wanted ?? []).Where(_alive.Contains).Order(StringComparer.Ordinal)];
+        List<string> silos = [.. _links.Select(link => link.Silo).Union(_record.Members.Select(member => member.Silo)).Union(_wanted ?? []).Where(_alive.Contains).Order(StringComparer.Ordinal)];
         foreach (string silo in ReplicaPlacement.Rank(_copy.Shard, _alive.Except(silos).Where(silo => silo != _copy.Name.Silo && (!_avoided.Contains(silo) || Plants(PlantedBug.IgnoresDraining)))))
         {
             if (silos.Count >= _options.Replicas)

@@ -150,7 +150,7 @@ public sealed partial class ShardPrimary
             Refuse(pending, reason);
         EndHandOver(reason);
 
-        foreach (PrimaryLink link in _links.Values)
+        foreach (PrimaryLink link in _links)
         {
             _output.AbandonLink(link.Silo);
             link.Dispose();

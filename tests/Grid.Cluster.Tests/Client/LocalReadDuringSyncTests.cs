@@ -21,7 +21,7 @@ public sealed class LocalReadDuringSyncTests
     private static readonly CallOptions Fresh = new() { ReadMode = ReadMode.Local, MaxStaleness = TimeSpan.FromMilliseconds(500) };
     private static readonly CallOptions HoweverOld = new() { ReadMode = ReadMode.Local, MaxStaleness = TimeSpan.FromHours(1) };
 
-    /// <summary>The replica hears nothing for so long that the backlog has lost what it needs; then the end of each snapshot is lost.</summary>
+    /// <summary>The replica hears nothing for so long that the backlog has lost what it needs; the end of each snapshot is lost, from before it can begin.</summary>
     [Theory]
     [InlineData(LoadMode.Swap)]
     [InlineData(LoadMode.Discard)]
@@ -47,14 +47,14 @@ public sealed class LocalReadDuringSyncTests
         await keyspace.SetAsync(Key, "old"u8, cancellationToken: TestContext.Current.CancellationToken);
         await Until.TrueAsync("the replica shows what was written", () => Answered(counters, keyspace, Fresh) == "old");
 
+        _ = faults.Trap(GridConstants.SnapshotStreams, LinkItemKind.SnapshotEnd, GridStreamFaultKind.Drop, times: int.MaxValue);
         foreach (LinkItemKind kind in (LinkItemKind[])[LinkItemKind.Continue, LinkItemKind.FullSync, LinkItemKind.Mutations, LinkItemKind.PackedMutations, LinkItemKind.Heartbeat])
             _ = faults.Trap(GridConstants.CommandStreams, kind, GridStreamFaultKind.Drop, times: int.MaxValue);
         await Until.TrueAsync(() => cluster.IsWhole(copies: 1, out _), () => cluster.Describe(0));
         await keyspace.SetAsync(Key, "new"u8, cancellationToken: TestContext.Current.CancellationToken);
         for (int i = 0; i < 40; i++)
             await keyspace.SetAsync(Encoding.ASCII.GetBytes($"filler:{i}"), new byte[4000], cancellationToken: TestContext.Current.CancellationToken);
-        faults.Stop();
-        _ = faults.Trap(GridConstants.SnapshotStreams, LinkItemKind.SnapshotEnd, GridStreamFaultKind.Drop, times: int.MaxValue);
+        faults.EndTraps(GridConstants.CommandStreams);
         await UntilLoadingAsync(replica, () => replica.Copy.FreshAtMs < SiloClock.Now.MonotonicMs - Fresh.MaxStaleness!.Value.TotalMilliseconds);
 
         if (mode == LoadMode.Swap)

@@ -73,6 +73,13 @@ internal sealed class StreamFaults(int seed) : IGridStreamFaults
         }
     }
 
+    /// <summary>No more traps on a kind of stream; those on others stay.</summary>
+    public void EndTraps(string streams)
+    {
+        lock (_gate)
+            _traps.RemoveAll(trap => trap.Streams == streams);
+    }
+
     public override string ToString()
     {
         lock (_gate)

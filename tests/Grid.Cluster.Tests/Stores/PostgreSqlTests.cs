@@ -1,3 +1,5 @@
+using System.Text;
+using Grid.Client;
 using Grid.Client.Contracts.Operator;
 using Grid.Cluster.Tests.Server;
 using Grid.Server;
@@ -12,6 +14,7 @@ namespace Grid.Cluster.Tests.Stores;
 public sealed class PostgreSqlTests
 {
     private const int Shards = 4;
+    private const int Keys = 200;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     [Fact]
@@ -25,16 +28,19 @@ public sealed class PostgreSqlTests
         ClusterStatus before = await cluster.UntilAsync("every shard has a primary and a replica", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2));
         Assert.DoesNotContain(before.Warnings, warning => warning.Contains("PostgreSQL", StringComparison.Ordinal) || warning.Contains("Development", StringComparison.Ordinal));
 
-        for (int i = 0; i < 20; i++)
-            (await cluster.RunHereAsync("set", $"key:{i}", $"value {i}")).Expect(0);
+        (await cluster.RunHereAsync("set", "by a verb", "found")).Expect(0);
+        IKeyspace keyspace = cluster.Grid.GetKeyspace("default");
+        for (int i = 0; i < Keys; i++)
+            await keyspace.SetAsync(Bytes($"key:{i}"), Bytes($"value {i}"), cancellationToken: TestContext.Current.CancellationToken);
         string victim = before.Silos.Single(silo => silo.Name == "silo-1").Address;
         long[] epochs = [.. before.Shards.Select(shard => shard.Epoch)];
         cluster.Silo(1).Kill();
         ClusterStatus after = await cluster.UntilAsync("the killed silo's shards are served by the others", Patience, status => status.Silos.Count == 2 && GridProcesses.IsWhole(status, copies: 2));
         Assert.All(before.Shards.Where(shard => shard.Primary == victim), shard => Assert.True(after.Shards[shard.Shard].Epoch > epochs[shard.Shard]));
 
-        for (int i = 0; i < 20; i++)
-            Assert.Equal($"value {i}", (await cluster.RunHereAsync("get", $"key:{i}")).Expect(0).Output.Trim());
+        Assert.Equal("found", (await cluster.RunHereAsync("get", "by a verb")).Expect(0).Output.Trim());
+        for (int i = 0; i < Keys; i++)
+            Assert.Equal(Bytes($"value {i}"), await keyspace.GetAsync(Bytes($"key:{i}"), cancellationToken: TestContext.Current.CancellationToken));
         Assert.Equal((long)Shards, await database.AskAsync("SELECT count(*) FROM grid_state WHERE state_name = 'shard-record'"));
     }
 
@@ -109,4 +115,6 @@ public sealed class PostgreSqlTests
         Assert.Equal("OK", redis.Call("CONFIG", "SET", "appendfsync", "always"));
         Assert.Empty(await warnings.CheckAsync(TestContext.Current.CancellationToken));
     }
+
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 }

@@ -9,7 +9,7 @@ namespace Grid.Tests.Simulation;
 /// </summary>
 internal sealed class ClientHistory(World world, int shard)
 {
-    private static readonly LinearizabilityOptions Bounds = new() { StepsMax = 2_000_000, ConfigurationsMax = 5000, FrontierMax = 500 };
+    private static readonly LinearizabilityOptions Bounds = new() { StepsMax = 200_000, ConfigurationsMax = 5000, FrontierMax = 500 };
 
     private readonly List<HistoryOperation> _operations = [];
 

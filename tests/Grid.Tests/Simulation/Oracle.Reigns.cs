@@ -121,13 +121,18 @@ internal sealed partial class Oracle
 
     private void CheckRequired(ShardPrimary core)
     {
-        ShardRecord stored = world.Store.Current(shard);
-        HashSet<CopyName> required = [.. core.RequiredMembers()];
-        foreach (ShardRecord record in world.Store.MayLand(shard).Append(stored))
-        {
-            if (record.Epoch == core.Epoch)
-                Require(record.Members.All(required.Contains), $"2: the record may hold {record}, only {string.Join(", ", required)} are required");
-        }
+        CheckRequired(core, world.Store.Current(shard));
+        foreach (ShardRecord record in world.Store.MayLand(shard))
+            CheckRequired(core, record);
+    }
+
+    private void CheckRequired(ShardPrimary core, ShardRecord record)
+    {
+        if (record.Epoch != core.Epoch)
+            return;
+        IReadOnlyList<CopyName> required = core.RequiredMembers();
+        foreach (CopyName member in record.InSync)
+            Require(member == record.Primary || required.Contains(member), $"2: the record may hold {record}, only {string.Join(", ", required)} are required");
     }
 
     public void OnExecuted(SimPrimary primary)

@@ -20,9 +20,18 @@ internal sealed class RecordStore
 
     public ShardRecord Current(int shard) => _records[shard];
 
-    /// <summary>Writes that may still take effect.</summary>
-    public IEnumerable<ShardRecord> MayLand(int shard) =>
-        _onTheWay.Where(write => write.Record.Shard == shard && write.Expected == _records[shard].Nonce).Select(write => write.Record);
+    /// <summary>Writes that may still take effect. After every step somebody asks, and nearly always there are none.</summary>
+    public IReadOnlyList<ShardRecord> MayLand(int shard)
+    {
+        List<ShardRecord>? found = null;
+        foreach (Write write in _onTheWay)
+        {
+            if (write.Record.Shard == shard && write.Expected == _records[shard].Nonce)
+                (found ??= []).Add(write.Record);
+        }
+
+        return found ?? (IReadOnlyList<ShardRecord>)[];
+    }
 
     public void Read(SimSilo? from, int shard, Action<ShardRecord> done)
     {

@@ -45,8 +45,9 @@ internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? ch
     /// <summary>What was found, by seed.</summary>
     public IReadOnlyDictionary<ulong, SimulationException> Broken => _broken;
 
-    /// <summary>Told from time to time, while it goes on.</summary>
-    public Action<string> Tells { get; init; } = _ => { };
+    /// <summary>A number that a run is told by a variable of the environment; null where it is not.</summary>
+    public static long? Setting(string variable) =>
+        long.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out long value) ? value : null;
 
     /// <summary>Runs them, until <paramref name="brokenMax"/> of them have failed.</summary>
     public SeedRun Go(int brokenMax = 1, bool explain = true)
@@ -108,8 +109,6 @@ internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? ch
             Lost += outcome.Lost;
             foreach ((string what, int times) in outcome.Counts)
                 _counts[what] = _counts.GetValueOrDefault(what) + times;
-            if (Done % 250 == 0)
-                Tells($"{Done} seeds");
         }
     }
 }

@@ -10,7 +10,8 @@ internal sealed class SessionModel
 {
     private readonly Dictionary<int, Session> _open = [];
     private readonly Dictionary<(ulong Client, long Number), TrueMutation> _took = [];
-    private readonly Dictionary<(ulong, int, string?), long> _last = [];
+    private readonly Dictionary<(ulong Client, int Keyspace), (long Any, long Clear)> _lastIn = [];
+    private readonly Dictionary<(ulong Client, int Keyspace, string Key), long> _lastOn = [];
     private ulong _evictedUpTo;
 
     /// <summary>The effect of an operation; null if it had none.</summary>
@@ -43,9 +44,8 @@ internal sealed class SessionModel
         if (!_open.TryGetValue(origin.Session, out Session? session))
             return $"{mutation.At} is of session {origin.Session}, which is not open";
         session.UsedAt = mutation.At.Offset;
-        session.Floor = Math.Max(session.Floor, origin.Floor);
-        foreach (long settled in session.Applied.Keys.Where(number => number < session.Floor).ToArray())
-            session.Applied.Remove(settled);
+        if (origin.Floor > session.Floor)
+            session.Settle(origin.Floor);
         if (origin.Number >= session.Floor)
             session.Applied[origin.Number] = mutation;
         if (!_took.TryAdd((session.Client, origin.Number), mutation))
@@ -80,15 +80,14 @@ internal sealed class SessionModel
     {
         bool clears = mutation.Kind == MutationKind.Clear;
         long number = mutation.Origin.Number;
-        string[] places = clears ? ["/any"] : ["/all", ":" + mutation.Key];
-        foreach (string place in places)
-        {
-            if (_last.GetValueOrDefault((client, mutation.Keyspace, place)) is long last && last > number)
-                return $"operation {number} of client {client} on {mutation.Key} takes effect behind its later operation {last}";
-        }
-
-        foreach (string place in clears ? ["/any", "/all"] : new[] { "/any", ":" + mutation.Key })
-            _last[(client, mutation.Keyspace, place)] = Math.Max(number, _last.GetValueOrDefault((client, mutation.Keyspace, place)));
+        (ulong, int, string) entry = (client, mutation.Keyspace, mutation.Key);
+        (long any, long clear) = _lastIn.GetValueOrDefault((client, mutation.Keyspace));
+        long last = clears ? any : Math.Max(clear, _lastOn.GetValueOrDefault(entry));
+        if (last > number)
+            return $"operation {number} of client {client} on {mutation.Key} takes effect behind its later operation {last}";
+        _lastIn[(client, mutation.Keyspace)] = (Math.Max(any, number), clears ? number : clear);
+        if (!clears)
+            _lastOn[entry] = number;
         return null;
     }
 
@@ -101,5 +100,13 @@ internal sealed class SessionModel
         public long UsedAt { get; set; }
 
         public SortedDictionary<long, TrueMutation> Applied { get; } = [];
+
+        /// <summary>What is below the floor is of no use to the client any more.</summary>
+        public void Settle(long floor)
+        {
+            Floor = floor;
+            foreach (long settled in Applied.Keys.TakeWhile(number => number < floor).ToArray())
+                Applied.Remove(settled);
+        }
     }
 }

@@ -129,7 +129,7 @@ internal sealed partial class World
     }
 
     public SimulationException Violation(string what) => new(
-        $"{what}\nat {NowUs / 1000.0:F3} ms, step {Steps}, planted {Plan.Planted}/{Plan.Broken}; replay: GRID_SEED={Seed} {(Plan.Weather == "" ? "" : $"GRID_WEATHER={Plan.Weather} ")}dotnet test tests/Grid.Tests -c Release --filter FullyQualifiedName~Simulation"
+        $"{what}\nat {NowUs / 1000.0:F3} ms, step {Steps}, planted {Plan.Planted}/{Plan.Broken}; replay: GRID_SEED={Seed} {(Plan.Weather == "" ? "" : $"GRID_WEATHER={Plan.Weather} ")}dotnet test tests/Grid.Tests -c Release --filter FullyQualifiedName~Whatever_goes_wrong"
         + (Records ? "\n" + string.Join('\n', _transcript) : ""));
 
     private void Step(in Event next)
