@@ -15,8 +15,6 @@ namespace Grid.Cluster.Tests.Chaos;
 [Collection(Processes.Name)]
 public sealed class ChaosTests
 {
-    private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");
-
     [Fact]
     public async Task Through_faults_of_every_kind_all_histories_are_linearizable_and_all_copies_end_equal()
     {
@@ -72,7 +70,7 @@ public sealed class ChaosTests
             Assert.Skip($"This test needs network namespaces: {obstacle}.");
         Assert.True(RedisServer.IsInstalled, "This test needs redis-server: apt-get install redis-server lz4");
         using TemporaryDirectory home = new();
-        await using ChildProcess chaos = ChildProcess.Start(Binary, ["chaos", "--json", .. arguments], home.Sub("chaos"));
+        await using ChildProcess chaos = ChildProcess.Start(GridBinary.Path, ["chaos", "--json", .. arguments], home.Sub("chaos"));
         try
         {
             CommandOutcome outcome = new(await chaos.ExitAsync(limit), chaos.Output, chaos.Errors);

@@ -15,8 +15,6 @@ internal sealed class ManifestSilo(Kustomized built, string folder, string store
     /// <summary>The first three numbers of the pods' addresses: some of the loopback's that nobody else uses, another test run neither.</summary>
     private static readonly string Network = $"127.{14 + (Environment.ProcessId % 200)}.{Environment.ProcessId / 200 % 250}";
 
-    public static string Binary => Path.Combine(AppContext.BaseDirectory, "grid");
-
     /// <summary>The address of a pod.</summary>
     public static string Address(int ordinal) => $"{Network}.{10 + ordinal}";
 
@@ -25,7 +23,7 @@ internal sealed class ManifestSilo(Kustomized built, string folder, string store
 
     /// <summary>Runs another verb with the same environment and configuration.</summary>
     public ChildProcess Run(int ordinal, IReadOnlyDictionary<string, string>? labels, params string[] arguments) =>
-        ChildProcess.Start("env", ["-i", .. Variables(ordinal, labels), Binary, .. arguments.Select(Translate)], folder);
+        ChildProcess.Start("env", ["-i", .. Variables(ordinal, labels), GridBinary.Path, .. arguments.Select(Translate)], folder);
 
     /// <summary>Writes the mounted ConfigMap, as often as it is called.</summary>
     public void Mount(Func<string, string>? change = null)

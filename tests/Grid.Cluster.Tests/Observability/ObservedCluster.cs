@@ -27,7 +27,6 @@ public sealed class ObservedCluster : IAsyncLifetime
 
     private const int Silos = 3;
     private const int Shards = 4;
-    private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly ActivitySource Caller = new(CallerSource);
 
@@ -57,7 +56,7 @@ public sealed class ObservedCluster : IAsyncLifetime
     /// <summary>Runs a verb as an operator does whose environment names a collector.</summary>
     internal async Task RunTracedAsync(params string[] arguments)
     {
-        await using ChildProcess verb = ChildProcess.Start(Binary, [.. arguments, "--gateway", $"127.0.0.1:{_ports[1]}"], _home.Sub("verb"), Collector());
+        await using ChildProcess verb = ChildProcess.Start(GridBinary.Path, [.. arguments, "--gateway", $"127.0.0.1:{_ports[1]}"], _home.Sub("verb"), Collector());
         Assert.True(await verb.ExitAsync(Patience) == 0, verb.Output + verb.Errors);
     }
 
@@ -98,7 +97,7 @@ public sealed class ObservedCluster : IAsyncLifetime
     private int HttpPort(int silo) => _ports[(3 * silo) + 2];
 
     private ChildProcess StartSilo(int i) => ChildProcess.Start(
-        Binary,
+        GridBinary.Path,
         [
             "serve", "--silo-port", Text(_ports[3 * i]), "--gateway-port", Text(_ports[(3 * i) + 1]), $"--Silo:HttpPort={HttpPort(i)}", "--name", $"silo-{i}",
             "--first", $"127.0.0.1:{_ports[0]}", $"--Grid:ShardCount={Shards}", $"--Grid:BootstrapSilos={Silos}", "--Grid:ReplicaTimeoutMs=1000", "--Grid:Rebalance=false",

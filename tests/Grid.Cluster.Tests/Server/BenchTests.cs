@@ -10,7 +10,6 @@ namespace Grid.Cluster.Tests.Server;
 [Collection(Processes.Name)]
 public sealed class BenchTests
 {
-    private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     /// <summary>What the storage bench measures by the clock, in its order.</summary>
@@ -200,7 +199,7 @@ public sealed class BenchTests
     private static async Task<JsonElement> RunToEndAsync(string[] arguments)
     {
         using TemporaryDirectory home = new();
-        await using ChildProcess bench = ChildProcess.Start(Binary, arguments, home.Sub("bench"));
+        await using ChildProcess bench = ChildProcess.Start(GridBinary.Path, arguments, home.Sub("bench"));
         int exitCode = await bench.ExitAsync(Patience);
         return new CommandOutcome(exitCode, bench.Output, bench.Errors).Expect(0).Json;
     }

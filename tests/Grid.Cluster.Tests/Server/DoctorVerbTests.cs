@@ -68,7 +68,7 @@ public sealed class DoctorVerbTests
     private static async Task<(int Code, JsonElement Answer)> RunAsync(TemporaryDirectory home, string json, params string[] arguments)
     {
         File.WriteAllText(Path.Combine(home.Sub("x"), "silo.json"), json);
-        await using ChildProcess doctor = ChildProcess.Start(Path.Combine(AppContext.BaseDirectory, "grid"), ["doctor", "--json", .. arguments], home.Sub("x"));
+        await using ChildProcess doctor = ChildProcess.Start(GridBinary.Path, ["doctor", "--json", .. arguments], home.Sub("x"));
         int code = await doctor.ExitAsync(TimeSpan.FromMinutes(1));
         return (code, JsonDocument.Parse(doctor.Output).RootElement);
     }

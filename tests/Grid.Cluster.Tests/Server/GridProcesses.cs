@@ -23,7 +23,6 @@ internal sealed record CommandOutcome(int ExitCode, string Output, string Errors
 /// <summary>A cluster of real <c>grid serve</c> processes on loopback, and the command-line tool on it.</summary>
 internal sealed class GridProcesses : IAsyncDisposable
 {
-    private static readonly string Binary = Path.Combine(AppContext.BaseDirectory, "grid");
     private static readonly TimeSpan CommandTime = TimeSpan.FromMinutes(2);
 
     private readonly List<ChildProcess> _silos = [];
@@ -94,7 +93,7 @@ internal sealed class GridProcesses : IAsyncDisposable
     {
         int i = sameAs ?? _silos.Count;
         _silos.Add(ChildProcess.Start(
-            Binary,
+            GridBinary.Path,
             ["serve", "--silo-port", Text(_ports[3 * i]), "--gateway-port", Text(_ports[(3 * i) + 1]), "--http-port", Text(HttpPort(i)), "--name", $"silo-{i}", "--first", $"127.0.0.1:{_ports[0]}", .. _overrides, .. more],
             _directory));
     }
@@ -110,7 +109,7 @@ internal sealed class GridProcesses : IAsyncDisposable
     /// <summary>Runs a verb that finds the cluster by the configuration of the directory.</summary>
     public async Task<CommandOutcome> RunHereAsync(params string[] arguments)
     {
-        ChildProcess command = ChildProcess.Start(Binary, [.. arguments, "--timeout", "30"], _directory);
+        ChildProcess command = ChildProcess.Start(GridBinary.Path, [.. arguments, "--timeout", "30"], _directory);
         _commands.Add(command);
         return new CommandOutcome(await command.ExitAsync(CommandTime), command.Output, command.Errors);
     }
@@ -118,13 +117,13 @@ internal sealed class GridProcesses : IAsyncDisposable
     /// <summary>Starts a verb.</summary>
     public ChildProcess Start(params string[] arguments)
     {
-        ChildProcess command = ChildProcess.Start(Binary, [.. arguments, "--gateway", $"127.0.0.1:{Gateway}", "--timeout", "30"], _directory);
+        ChildProcess command = ChildProcess.Start(GridBinary.Path, [.. arguments, "--gateway", $"127.0.0.1:{Gateway}", "--timeout", "30"], _directory);
         _commands.Add(command);
         return command;
     }
 
     /// <summary>A verb as a shell is told it, the shell's process becoming it.</summary>
-    public string CommandLine(string verb) => $"exec '{Binary}' {verb} --gateway 127.0.0.1:{Gateway} --timeout 30";
+    public string CommandLine(string verb) => $"exec '{GridBinary.Path}' {verb} --gateway 127.0.0.1:{Gateway} --timeout 30";
 
     public IGrid Grid => _connection!.Grid;
 

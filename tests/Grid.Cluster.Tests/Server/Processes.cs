@@ -7,7 +7,7 @@ namespace Grid.Cluster.Tests.Server;
 /// for a second are given up for dead, as they should be.
 /// </summary>
 [CollectionDefinition(Name)]
-public sealed class Processes
+public sealed class Processes : ICollectionFixture<GridBinary>
 {
     /// <summary>The collection.</summary>
     public const string Name = "Processes";

@@ -20,7 +20,7 @@ internal sealed partial class Oracle(World world, int shard)
     private readonly Dictionary<ShardCopy, (PathModel Model, long To)> _models = new(ReferenceEqualityComparer.Instance);
     private LogPosition _acknowledged;
     private LogPosition _committed;
-    private readonly Dictionary<(int, string), (string, ulong, long)> _found = [];
+    private readonly HashSet<(int, string)> _seen = [];
 
     /// <summary>Full syncs that primaries announced.</summary>
     public int FullSyncs { get; private set; }
@@ -179,12 +179,15 @@ internal sealed partial class Oracle(World world, int shard)
         if (copy.Applied > 0)
             Require(IsTrue(applied), $"4: {copy.Name} applied {applied}, which nobody ever appended");
         PathModel model = Fold(copy, applied);
-        _found.Clear();
+        _seen.Clear();
         foreach (Keyspace keyspace in copy.Store.Keyspaces)
-            keyspace.Scan(0, int.MaxValue, int.MaxValue, 0, new Collector(keyspace.Id, _found));
-        foreach ((var key, var entry) in model.Entries)
-            Require(_found.TryGetValue(key, out var there) && there == entry, $"4: {copy.Name} at {applied} has {key} as {(_found.TryGetValue(key, out var other) ? other : "nothing")}, not {entry}");
-        Require(_found.Count == model.Entries.Count, $"4: {copy.Name} at {applied} has {_found.Count} entries, not {model.Entries.Count}");
+        {
+            Comparison comparison = new(keyspace.Id, model, _seen);
+            keyspace.Scan(0, int.MaxValue, int.MaxValue, 0, comparison);
+            Require(comparison.Wrong is null, $"4: {copy.Name} at {applied} has {comparison.Wrong}");
+        }
+
+        Require(_seen.Count == model.Entries.Count, $"4: {copy.Name} at {applied} has nothing for {string.Join(", ", model.Entries.Keys.Where(key => !_seen.Contains(key)).Take(5))}");
         string? sessions = model.Sessions.Compare(copy.Sessions);
         Require(sessions is null, $"4: {copy.Name} at {applied} remembers {sessions}");
         Require(
@@ -221,9 +224,20 @@ internal sealed partial class Oracle(World world, int shard)
         public long FreshAtMs = long.MinValue;
     }
 
-    private sealed class Collector(int keyspace, Dictionary<(int, string), (string, ulong, long)> found) : IEntrySink
+    /// <summary>Compares a keyspace's entries with what they must be; looks at bytes, as there are many.</summary>
+    private sealed class Comparison(int keyspace, PathModel model, HashSet<(int, string)> seen) : IEntrySink
     {
-        public void OnEntry(ReadOnlySpan<byte> key, in EntryView entry) =>
-            found.Add((keyspace, Encoding.UTF8.GetString(key)), (Encoding.UTF8.GetString(entry.Value), entry.Version, entry.ExpiryUnixMs));
+        /// <summary>The first entry that is not as it must be.</summary>
+        public string? Wrong { get; private set; }
+
+        public void OnEntry(ReadOnlySpan<byte> key, in EntryView entry)
+        {
+            (int, string) name = (keyspace, Encoding.UTF8.GetString(key));
+            bool isExpected = model.Entries.TryGetValue(name, out (string Value, ulong Version, long Expiry) expected);
+            if (!seen.Add(name))
+                Wrong ??= $"{name} twice";
+            else if (!isExpected || entry.Version != expected.Version || entry.ExpiryUnixMs != expected.Expiry || !Ascii.Equals(entry.Value, expected.Value))
+                Wrong ??= $"{name} as {(Encoding.UTF8.GetString(entry.Value), entry.Version, entry.ExpiryUnixMs)}, not {(isExpected ? expected : "at all")}";
+        }
     }
 }

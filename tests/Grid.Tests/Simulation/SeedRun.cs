@@ -7,7 +7,7 @@ namespace Grid.Tests.Simulation;
 
 /// <summary>
 /// Many seeds on all cores: each world in one thread, with nothing shared between two of them, so that a seed's run is the
-/// same whatever runs beside it.
+/// same whatever runs beside it; which has precedence.
 /// </summary>
 internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? change = null)
 {
@@ -75,6 +75,7 @@ internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? ch
 
     private void Work()
     {
+        Background.Enter();
         PagePool pages = new();
         while (TryTake(out ulong seed))
         {

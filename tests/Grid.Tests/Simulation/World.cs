@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Grid.Replication.Time;
 using Grid.Storage;
 
@@ -70,9 +71,9 @@ internal sealed partial class World
     public long Steps { get; private set; }
 
     /// <summary>How often each kind of thing happened: what a run was good for.</summary>
-    public SortedDictionary<string, int> Counts { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, int> Counts { get; } = new(StringComparer.Ordinal);
 
-    public void Count(string what) => Counts[what] = Counts.GetValueOrDefault(what) + 1;
+    public void Count(string what) => CollectionsMarshal.GetValueRefOrAddDefault(Counts, what, out _)++;
 
     /// <summary>True while things may go wrong by chance.</summary>
     public bool Chaos { get; set; } = true;

@@ -55,7 +55,7 @@ internal sealed class Frontier
         {
             ReadOnlySpan<ulong> all = CollectionsMarshal.AsSpan(_taken);
             if (words == 1)
-                return HasPartOf(all, taken[0]);
+                return HasAny(all, taken[0], isPart: true);
             for (int i = 0; i < _all.Count; i++)
             {
                 if (IsPartOf(all.Slice(i * words, words), taken))
@@ -69,6 +69,8 @@ internal sealed class Frontier
         public int RemoveThoseThatLeaveNoMore(ReadOnlySpan<ulong> taken)
         {
             Span<ulong> all = CollectionsMarshal.AsSpan(_taken);
+            if (words == 1 && !HasAny(all, taken[0], isPart: false))
+                return 0;
             int kept = 0;
             for (int i = 0; i < _all.Count; i++)
             {
@@ -101,18 +103,20 @@ internal sealed class Frontier
             return true;
         }
 
-        private static bool HasPartOf(ReadOnlySpan<ulong> all, ulong whole)
+        /// <summary>Whether any of <paramref name="all"/> is part of <paramref name="one"/>, or has it as a part.</summary>
+        private static bool HasAny(ReadOnlySpan<ulong> all, ulong one, bool isPart)
         {
-            Vector<ulong> wholes = new(whole);
+            Vector<ulong> ones = new(one);
             for (; all.Length >= Vector<ulong>.Count; all = all[Vector<ulong>.Count..])
             {
-                if (Vector.EqualsAny(Vector.AndNot(new Vector<ulong>(all), wholes), Vector<ulong>.Zero))
+                Vector<ulong> some = new(all);
+                if (Vector.EqualsAny(isPart ? Vector.AndNot(some, ones) : Vector.AndNot(ones, some), Vector<ulong>.Zero))
                     return true;
             }
 
-            foreach (ulong one in all)
+            foreach (ulong other in all)
             {
-                if ((one & ~whole) == 0)
+                if ((isPart ? other & ~one : one & ~other) == 0)
                     return true;
             }
 
