@@ -33,7 +33,7 @@ internal sealed partial class OperatorGrain
         if (book.Of(silo).Draining)
             return Stuck($"silo {silo} drains");
         IShardReplicationGrain grain = GrainFactory.GetGrain<IShardReplicationGrain>(shard);
-        string[] others = [.. status.InSync.Where(member => member != status.Primary && member != silo)];
+        string[] others = OthersOf(status, silo);
         try
         {
             if (status.Primary == silo)
@@ -144,6 +144,13 @@ internal sealed partial class OperatorGrain
         CheckShard(shard);
         return await GrainFactory.GetGrain<IShardReplicationGrain>(shard).PinAsync(null);
     }
+
+    /// <summary>
+    /// Where the replicas are to be beside the one that the primary moves to: where they were wanted when the move began (one of them may be silent at this moment),
+    /// or else where they are in sync.
+    /// </summary>
+    private string[] OthersOf(ShardStatus status, string silo) =>
+        [.. (status.Wanted ?? status.InSync).Where(other => other != status.Primary && other != silo && membership.Current.Alive.Contains(other)).OrderByDescending(status.InSync.Contains).Take(settings.Current.Replicas)];
 
     /// <summary>Tells the primary where it is now which replicas to keep, unless it knows, and that it stays there.</summary>
     private async Task<MoveProgress> SettleAsync(IShardReplicationGrain grain, string silo, IReadOnlyList<string>? known, string[] others)
