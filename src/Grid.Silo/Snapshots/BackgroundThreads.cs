@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 
 namespace Grid.Silo.Snapshots;
 
@@ -7,11 +6,10 @@ namespace Grid.Silo.Snapshots;
 /// A few threads for work that is long and can wait: tasks started on them, and what follows their awaits, run there and never on the pool's
 /// threads, which answer the clients. On Linux the system gives them less of the processor where it is short.
 /// </summary>
-internal sealed partial class BackgroundThreads : TaskScheduler, IDisposable
+internal sealed class BackgroundThreads : TaskScheduler, IDisposable
 {
     // A third of the share of an ordinary thread: enough to get on with where the clients take all they can.
-    private const int Niceness = 5;
-    private const int PriorityOfProcess = 0;
+    private const int BackgroundNiceness = 5;
     private const int ThreadsMax = 4;
 
     private readonly BlockingCollection<Task> _queue = [];
@@ -58,13 +56,8 @@ internal sealed partial class BackgroundThreads : TaskScheduler, IDisposable
 
     private void Run()
     {
-        // Of the calling thread alone; refused or unknown, nothing changes. https://man7.org/linux/man-pages/man2/setpriority.2.html
-        if (OperatingSystem.IsLinux())
-            _ = SetPriority(PriorityOfProcess, 0, Niceness);
+        Niceness.OfThisThread(BackgroundNiceness);
         foreach (Task task in _queue.GetConsumingEnumerable())
             TryExecuteTask(task);
     }
-
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    private static partial int SetPriority(int which, uint who, int priority);
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Grid.Silo.Snapshots;
 using Grid.Storage;
 
 namespace Grid.Tests.Simulation;
@@ -75,7 +76,8 @@ internal sealed class SeedRun(ulong from, long seeds, Func<SimPlan, SimPlan>? ch
 
     private void Work()
     {
-        Background.Enter();
+        // Beside it there may be tests of real clusters, whose silos are given up when they get no processor for a second.
+        Niceness.OfThisThread(10);
         PagePool pages = new();
         while (TryTake(out ulong seed))
         {
