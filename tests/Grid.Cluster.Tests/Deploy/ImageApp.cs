@@ -16,7 +16,18 @@ public sealed class ImageApp : IDisposable
     /// <summary>The folder, readable by all and writable by nobody; made at the first call.</summary>
     public static Task<string> FolderAsync() => Made.Value;
 
-    public void Dispose() => Home.Dispose();
+    public void Dispose()
+    {
+        // Only root may take away what nobody may write to.
+        string app = Home.Sub("app");
+        foreach (string folder in Directory.EnumerateDirectories(app, "*", SearchOption.AllDirectories).Prepend(app))
+        {
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.UserWrite);
+        }
+
+        Home.Dispose();
+    }
 
     private static async Task<string> MakeAsync()
     {
