@@ -93,7 +93,7 @@ public sealed class ConfigurationPagesTests
             ["GRID_Silo__Zone"] = "a",
             ["Grid__Silo__Name"] = "is-right-since-case-does-not-count",
         };
-        await using ChildProcess check = ChildProcess.Start(Path.Combine(AppContext.BaseDirectory, "grid"), ["config", "check"], home.Sub("x"), environment);
+        await using ChildProcess check = ChildProcess.Start(GridBinary.Path, ["config", "check"], home.Sub("x"), environment);
 
         Assert.Equal(ExitCode.No, await check.ExitAsync(TimeSpan.FromMinutes(1)));
         Assert.Contains("Grid:ShardCuont is not a known key and has no effect (from environment variable GRID__Grid__ShardCuont). Did you mean Grid:ShardCount?", check.Errors);

@@ -67,7 +67,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     public void Without_a_mistake_seeds_pass_in_the_weather_of(string mistake) => Pass(new SeedRun(1, SeedsInEachWeather, plan => Weather.For(mistake, plan)));
 
     [Fact]
-    public void Many_weathers_differ() => Assert.InRange(Weathers.Count, 20, int.MaxValue);
+    public void Many_weathers_differ() => Assert.True(Weathers.Count > 20, $"Only {Weathers.Count} weathers differ.");
 
     [Fact]
     public void A_seed_gives_the_same_run_whatever_ran_before_it()
