@@ -49,6 +49,7 @@ public static class GridSiloExtensions
 
         services.AddSingleton(static sp => new PagePool(FreedMemory.Kept, sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<CopyHost>();
+        services.AddSingleton<CopyClock>();
         services.AddSingleton<GridSettings>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddGridInstruments();

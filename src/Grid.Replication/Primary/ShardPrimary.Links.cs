@@ -173,6 +173,8 @@ public sealed partial class ShardPrimary
     /// <summary>Sees to it that enough silos hold a copy.</summary>
     private void AskForReplicas(Instant now)
     {
+        if (HasAllLinks())
+            return;
         foreach (string silo in SilosToAsk())
         {
             if (_links.TryFind(silo, out _) || now.MonotonicMs - _askedAtMs.GetValueOrDefault(silo, long.MinValue / 2) < _options.ReplicaTimeoutMs / 4)

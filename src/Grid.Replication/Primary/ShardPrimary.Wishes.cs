@@ -36,6 +36,29 @@ public sealed partial class ShardPrimary
 
     private bool IsUnwanted(string silo) => _wanted is not null && !_wanted.Contains(silo);
 
+    /// <summary>True where everybody of whom a replica would be asked has a link: as nearly always, and then nothing is to be reckoned at a tick.</summary>
+    private bool HasAllLinks()
+    {
+        int alive = 0;
+        foreach (PrimaryLink link in _links)
+            alive += _alive.Contains(link.Silo) ? 1 : 0;
+        if (alive < _options.Replicas)
+            return false;
+        foreach (CopyName member in _record.InSync)
+        {
+            if (member != _record.Primary && _alive.Contains(member.Silo) && !_links.TryFind(member.Silo, out _))
+                return false;
+        }
+
+        foreach (string silo in _wanted ?? [])
+        {
+            if (_alive.Contains(silo) && !_links.TryFind(silo, out _))
+                return false;
+        }
+
+        return true;
+    }
+
     /// <summary>
     /// Silos whose replicas are asked for: those that were named, those that hold one, and while these are too few, others by rendezvous hashing,
     /// so that shards spread evenly.

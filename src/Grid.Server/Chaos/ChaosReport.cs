@@ -8,6 +8,9 @@ internal sealed record ChaosReport
     /// <summary>The seed of this round.</summary>
     public int Seed { get; init; }
 
+    /// <summary>Whether acknowledged writes had to be lost in this round, and found to be.</summary>
+    public bool MustLose { get; init; }
+
     /// <summary>The faults, in order, with the milliseconds until the cluster was whole again where that was waited for.</summary>
     public IReadOnlyList<string> Faults { get; init; } = [];
 
@@ -50,8 +53,8 @@ internal sealed record ChaosReport
     /// <summary>Where the evidence is; null where nothing is wrong.</summary>
     public string? Evidence { get; init; }
 
-    /// <summary>True if everything is as promised.</summary>
-    public bool IsGood => Violated == 0 && GaveUp == 0 && Differing == 0 && FloodWrong.Count == 0 && Problem is null;
+    /// <summary>True if everything is as promised; where writes had to be lost, if the checker found it and nothing else was wrong.</summary>
+    public bool IsGood => Violated > 0 == MustLose && GaveUp == 0 && Differing == 0 && FloodWrong.Count == 0 && Problem is null;
 
     /// <summary>Counts outcomes.</summary>
     public static IReadOnlyDictionary<string, int> Count(History history) => history.Operations

@@ -11,7 +11,7 @@ using Grid.Server.Digests;
 namespace Grid.Server.Chaos;
 
 /// <summary>One round: faults under load for a time, then everything mended, and what the clients were told checked.</summary>
-internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, ClusterObserver observer, IReadOnlyList<ChaosClient> clients, ChaosOptions options, int number, Action<string> progress)
+internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, ClusterObserver observer, IReadOnlyList<ChaosClient> clients, ChaosOptions options, RoundPlan plan, int number, Action<string> progress)
 {
     private static readonly TimeSpan WholeTime = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan SettleTime = TimeSpan.FromSeconds(20);
@@ -23,13 +23,11 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     private readonly List<string> _faults = [];
     private readonly FaultRunner _runner = new(network, cluster, observer);
 
-    private int Seed => options.Seed + number;
-
     private string Keyspace => string.Create(CultureInfo.InvariantCulture, $"chaos-{number}");
 
     private string FloodKeyspace => string.Create(CultureInfo.InvariantCulture, $"flood-{number}");
 
-    private bool IsOver(HistoryClock clock) => clock.NowUs >= options.Time.TotalMicroseconds || (options.FaultsMax > 0 && _faults.Count >= options.FaultsMax);
+    private bool IsOver(HistoryClock clock) => clock.NowUs >= plan.Time.TotalMicroseconds || (plan.FaultsMax > 0 && _faults.Count >= plan.FaultsMax);
 
     /// <summary>Runs it.</summary>
     public async Task<ChaosReport> RunAsync(CancellationToken cancellation)
@@ -38,11 +36,11 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
         if (problem is not null)
             return Failed($"before the first fault: {problem}");
         HistoryClock clock = new();
-        await using MixedLoad load = new(clients, Keyspace, options, clock, Seed);
-        await using WriteFlood? flood = options.Flood > 0 ? new WriteFlood(clients, FloodKeyspace, options.Flood, options.Durability) : null;
+        await using MixedLoad load = new(clients, Keyspace, options, plan, clock);
+        await using WriteFlood? flood = options.Flood > 0 ? new WriteFlood(clients, FloodKeyspace, options.Flood, plan.Durability) : null;
         await Task.Delay(Calm, cancellation);
-        problem = options.Overlap ? await OverlapAsync(clock, cancellation) : await OneByOneAsync(clock, cancellation);
-        problem ??= options.Overlap ? await SettleAsync(cancellation) : null;
+        problem = plan.Overlap ? await OverlapAsync(clock, cancellation) : await OneByOneAsync(clock, cancellation);
+        problem ??= plan.Overlap ? await SettleAsync(cancellation) : null;
         await Task.Delay(Calm, cancellation);
         await load.StopAsync();
         if (flood is not null)
@@ -62,10 +60,10 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     /// <summary>The next fault comes when the cluster is whole again after the one before.</summary>
     private async Task<string?> OneByOneAsync(HistoryClock clock, CancellationToken cancellation)
     {
-        FaultPlan plan = new(Seed, cluster.Count, options.Faults);
+        FaultPlan faults = new(plan.Seed, cluster.Count, plan.Faults);
         while (!IsOver(clock))
         {
-            Fault fault = plan.Next();
+            Fault fault = faults.Next();
             progress($"round {number}, {clock.NowUs / 1e6:0.0} s: {fault}");
             await _runner.CarryOutAsync(fault, cancellation);
             await _runner.MendAsync(fault);
@@ -86,11 +84,11 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
     /// <summary>Faults come at random, some at a time. One that costs a silo its data only while no shard depends on that silo alone.</summary>
     private async Task<string?> OverlapAsync(HistoryClock clock, CancellationToken cancellation)
     {
-        FaultPlan plan = new(Seed, cluster.Count, options.Faults);
+        FaultPlan faults = new(plan.Seed, cluster.Count, plan.Faults);
         List<Task> underWay = [];
         while (!IsOver(clock))
         {
-            Fault fault = plan.Next();
+            Fault fault = faults.Next();
             if (CostsData(fault) && !await MayLoseAsync(fault.Silos[0]))
             {
                 await Task.Delay(Pause, cancellation);
@@ -100,7 +98,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
             progress($"round {number}, {clock.NowUs / 1e6:0.0} s: {fault}");
             _faults.Add($"{fault}");
             underWay.Add(CarryOutAndMendAsync(fault, cancellation));
-            await Task.Delay(plan.NextPause(), cancellation);
+            await Task.Delay(faults.NextPause(), cancellation);
             if (underWay.Count(static task => !task.IsCompleted) >= 3)
                 await Task.WhenAny(underWay.Where(static task => !task.IsCompleted));
         }
@@ -162,7 +160,8 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
         KeyVerdict[] bad = [.. verdicts.Where(static verdict => verdict.Verdict != LinearizabilityVerdict.Linearizable)];
         ChaosReport report = new()
         {
-            Seed = Seed,
+            Seed = plan.Seed,
+            MustLose = plan.MustLose,
             Faults = _faults,
             Outcomes = ChaosReport.Count(history),
             LongestMs = history.Operations.Select(static operation => ((operation.ReturnUs ?? 0) - operation.CallUs) / 1000.0).DefaultIfEmpty().Max(),
@@ -180,7 +179,7 @@ internal sealed class ChaosRound(ChaosNetwork network, ChaosCluster cluster, Clu
         return report.IsGood ? report : report with { Evidence = Keep(history, bad) };
     }
 
-    private ChaosReport Failed(string problem) => new() { Seed = Seed, Faults = _faults, Problem = problem, Evidence = options.Folder };
+    private ChaosReport Failed(string problem) => new() { Seed = plan.Seed, MustLose = plan.MustLose, Faults = _faults, Problem = problem, Evidence = options.Folder };
 
     /// <summary>Writes what a reader needs: an excerpt and the whole history of each key that is wrong, beside the silos' logs.</summary>
     private string Keep(History history, KeyVerdict[] bad)

@@ -11,7 +11,7 @@ internal sealed class ChaosRun(ChaosNetwork network, ChaosOptions options, Actio
     public async Task<IReadOnlyList<ChaosReport>> RunAsync(CancellationToken cancellation)
     {
         List<ChaosReport> reports = [];
-        while (reports.Count < options.Rounds && (reports.Count == 0 || reports[^1].IsGood))
+        while (reports.Count < options.Rounds.Count && (reports.Count == 0 || reports[^1].IsGood))
         {
             cancellation.ThrowIfCancellationRequested();
             await RunOnOneClusterAsync(reports, cancellation);
@@ -32,10 +32,10 @@ internal sealed class ChaosRun(ChaosNetwork network, ChaosOptions options, Actio
             await using ChaosClient observing = await ChaosClient.ConnectAsync(log, cancellation);
             do
             {
-                ChaosReport report = await new ChaosRound(network, cluster, new ClusterObserver(observing), clients, options, reports.Count, progress).RunAsync(cancellation);
+                ChaosReport report = await new ChaosRound(network, cluster, new ClusterObserver(observing), clients, options, options.Rounds[reports.Count], reports.Count, progress).RunAsync(cancellation);
                 reports.Add(report);
             }
-            while (reports.Count < options.Rounds && reports[^1] is { IsGood: true, Unavailable: 0 } && !cancellation.IsCancellationRequested);
+            while (reports.Count < options.Rounds.Count && reports[^1] is { IsGood: true, Unavailable: 0 } && !cancellation.IsCancellationRequested);
         }
         finally
         {

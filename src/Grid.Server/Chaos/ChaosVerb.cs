@@ -18,52 +18,69 @@ internal static class ChaosVerb
     public static Command Create()
     {
         ChaosOptions defaults = new() { Folder = "" };
-        Option<double> seconds = new("--seconds", "-t") { Description = "For how long faults go on in each round.", DefaultValueFactory = _ => defaults.Time.TotalSeconds };
-        Option<int> rounds = new("--rounds") { Description = "Rounds, each with keys of its own and the next seed; after each one everything is mended and checked.", DefaultValueFactory = _ => defaults.Rounds };
+        RoundPlan round = new();
+        Option<double> seconds = new("--seconds", "-t") { Description = "For how long faults go on in each round.", DefaultValueFactory = _ => round.Time.TotalSeconds };
+        Option<int> rounds = new("--rounds") { Description = "Rounds, each with keys of its own and the next seed; after each one everything is mended and checked.", DefaultValueFactory = _ => 1 };
+        Option<string?> plan = new("--plan") { Description = "Instead of --rounds, a JSON file: an array of rounds, each with what is different in it: seed, seconds, count, faults, overlap, durability, mustLose.", HelpName = "FILE" };
         Option<int?> seed = new("--seed") { Description = "Where everything at random comes from. Default: another one each time; it is told." };
         Option<bool> overlap = new("--overlap") { Description = "Faults overlap: only what holds then is demanded." };
         Option<FaultKind[]> faults = new("--faults") { Description = "The faults to choose from. Default: all.", AllowMultipleArgumentsPerToken = true };
-        Option<Durability> durability = new("--durability") { Description = "What writes ask for. With Primary acknowledged writes are lost, which the checker must find: then the exit code is 4.", DefaultValueFactory = _ => defaults.Durability };
+        Option<Durability> durability = new("--durability") { Description = "What writes ask for. With Primary acknowledged writes are lost, which the checker must find: then the exit code is 4.", DefaultValueFactory = _ => round.Durability };
         Option<int> shards = new("--shards") { Description = "Shards of the cluster.", DefaultValueFactory = _ => defaults.Shards };
         Option<int> keys = new("--keys") { Description = "Keys that the clients contend for.", DefaultValueFactory = _ => defaults.Keys };
         Option<int> rate = new("--rate") { Description = "Calls per second.", DefaultValueFactory = _ => defaults.Rate };
         Option<int> flood = new("--flood") { Description = "Writes per second beside the histories, checked only for what was acknowledged.", DefaultValueFactory = _ => defaults.Flood };
-        Option<int> faultsMax = new("--count") { Description = "Faults after which a round ends before its time; 0 for no bound.", DefaultValueFactory = _ => defaults.FaultsMax };
+        Option<int> faultsMax = new("--count") { Description = "Faults after which a round ends before its time; 0 for no bound.", DefaultValueFactory = _ => round.FaultsMax };
         Option<string[]> set = new("--set") { Description = "A key of the silos' configuration.", HelpName = "SECTION:KEY=VALUE" };
         Option<string?> logs = new("--logs") { Description = "A folder for logs and evidence. Default: a temporary one, which is kept if anything is wrong.", HelpName = "FOLDER" };
         Option<bool> json = new("--json") { Description = "Answer as JSON." };
         Option<string?> within = WithinOption();
         Command chaos = new("chaos", "Kills, freezes and cuts off silos of a cluster of its own under load, and checks what the clients were told. Exit code 0 if all is as promised, 4 if not.")
         {
-            seconds, rounds, seed, overlap, faults, durability, shards, keys, rate, flood, faultsMax, set, logs, json, within, Measure.MeasureVerb.Create(),
+            seconds, rounds, plan, seed, overlap, faults, durability, shards, keys, rate, flood, faultsMax, set, logs, json, within, Measure.MeasureVerb.Create(),
         };
-        chaos.SetAction((parsed, cancellation) => RunWithinNetworkAsync(parsed.GetValue(within), defaults.Silos, (network, token) =>
+        chaos.SetAction(async (parsed, cancellation) =>
         {
             string? folder = parsed.GetValue(logs);
+            RoundPlan first = round with
+            {
+                Seed = parsed.GetValue(seed) ?? Random.Shared.Next(1, 1_000_000),
+                Time = RoundPlan.TimeOf(parsed.GetValue(seconds)),
+                FaultsMax = parsed.GetValue(faultsMax),
+                Faults = parsed.GetValue(faults) is { Length: > 0 } chosen ? chosen : round.Faults,
+                Overlap = parsed.GetValue(overlap),
+                Durability = parsed.GetValue(durability),
+            };
+            bool counted = parsed.GetResult(rounds) is { Implicit: false };
             ChaosOptions options = defaults with
             {
-                Time = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
-                Rounds = parsed.GetValue(rounds),
-                Seed = parsed.GetValue(seed) ?? Random.Shared.Next(1, 1_000_000),
-                Overlap = parsed.GetValue(overlap),
-                Faults = parsed.GetValue(faults) is { Length: > 0 } chosen ? chosen : defaults.Faults,
-                Durability = parsed.GetValue(durability),
+                Rounds = parsed.GetValue(plan) is { } file ? RoundsOf(file, first, counted) : RoundsOf(parsed.GetValue(rounds), first),
                 Shards = parsed.GetValue(shards),
                 Keys = parsed.GetValue(keys),
                 Rate = parsed.GetValue(rate),
                 Flood = parsed.GetValue(flood),
-                FaultsMax = parsed.GetValue(faultsMax),
                 Settings = parsed.GetValue(set) ?? [],
-                Folder = folder is null ? Directory.CreateTempSubdirectory("grid-chaos-").FullName : Directory.CreateDirectory(folder).FullName,
+                Folder = "",
             };
-            return RunAsync(network, options, keep: folder is not null, parsed.GetValue(json), token);
-        }, cancellation));
+            return await RunWithinNetworkAsync(parsed.GetValue(within), defaults.Silos, (network, token) =>
+            {
+                string logsGoTo = folder is null ? Directory.CreateTempSubdirectory("grid-chaos-").FullName : Directory.CreateDirectory(folder).FullName;
+                return RunAsync(network, options with { Folder = logsGoTo }, keep: folder is not null, parsed.GetValue(json), token);
+            }, cancellation);
+        });
         return chaos;
     }
 
+    private static IReadOnlyList<RoundPlan> RoundsOf(string file, RoundPlan standard, bool counted) =>
+        counted ? throw new CommandException(ExitCode.Usage, "--plan and --rounds exclude each other: the plan has as many rounds as it lists.") : PlanFile.Read(file, standard);
+
+    private static IReadOnlyList<RoundPlan> RoundsOf(int count, RoundPlan first) => count is < 1 or > PlanFile.RoundsMax
+        ? throw new CommandException(ExitCode.Usage, string.Create(CultureInfo.InvariantCulture, $"--rounds is {count}; it must be from 1 to {PlanFile.RoundsMax}."))
+        : [.. Enumerable.Range(0, count).Select(i => (first with { Seed = unchecked(first.Seed + i) }).Checked("the command line"))];
+
     private static async Task<int> RunAsync(ChaosNetwork network, ChaosOptions options, bool keep, bool json, CancellationToken cancellation)
     {
-        Terminal.Note(string.Create(CultureInfo.InvariantCulture, $"seed {options.Seed}; logs in {options.Folder}"));
+        Terminal.Note(string.Create(CultureInfo.InvariantCulture, $"seed {options.Rounds[0].Seed}; logs in {options.Folder}"));
         IReadOnlyList<ChaosReport> reports = await new ChaosRun(network, options, Terminal.Note).RunAsync(cancellation);
         bool good = reports.All(static report => report.IsGood);
         if (json)

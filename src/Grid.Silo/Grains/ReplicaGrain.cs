@@ -32,6 +32,7 @@ namespace Grid.Silo.Grains;
 [ImplicitStreamSubscription(GridConstants.SnapshotStreams)]
 internal sealed partial class ReplicaGrain(
     CopyHost host,
+    CopyClock clock,
     AcknowledgementSender acknowledgements,
     ReplicationInstruments instruments,
     SyncInstruments syncs,
@@ -42,9 +43,8 @@ internal sealed partial class ReplicaGrain(
     ILogger<ReplicaGrain> logger)
     : Grain, IReplicaGrain, IReplicaOutput, IStreamSubscriptionObserver
 {
-    private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
-
     private TaskScheduler _turns = TaskScheduler.Default;
+    private IDisposable? _wakes;
     private int _shard;
     private HostedCopy? _hosted;
     private ShardReplica? _replica;
@@ -62,7 +62,7 @@ internal sealed partial class ReplicaGrain(
         _turns = TaskScheduler.Current;
         _sync = new ReplicaSync(_shard, host.Silo, syncs);
         settings.Changed += OnSettingsChanged;
-        this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        _wakes = clock.Wake(_turns, OnTick);
 
         // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
         if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
@@ -73,6 +73,7 @@ internal sealed partial class ReplicaGrain(
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _wakes?.Dispose();
         settings.Changed -= OnSettingsChanged;
         LetGo();
         return Task.CompletedTask;
@@ -103,11 +104,7 @@ internal sealed partial class ReplicaGrain(
         TaskCreationOptions.DenyChildAttach,
         _turns);
 
-    private Task OnTick(CancellationToken cancellation)
-    {
-        Run(static (replica, now) => replica.Tick(now));
-        return Task.CompletedTask;
-    }
+    private void OnTick() => Run(static (replica, now) => replica.Tick(now));
 
     /// <summary>Takes the silo's copy of the shard, unless a primary reigns on it or this grain has it already.</summary>
     private void Take(long epoch)
@@ -174,6 +171,7 @@ internal sealed partial class ReplicaGrain(
             return;
         LetGo();
         host.Drop(hosted);
+        _wakes?.Dispose();
         DeactivateOnIdle();
     }
 

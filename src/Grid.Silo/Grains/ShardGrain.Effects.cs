@@ -102,6 +102,7 @@ internal sealed partial class ShardGrain : IPrimaryOutput
             _hosted!.Primary = null;
         _primary = null;
         _taken.Clear();
+        _wakes?.Dispose();
         DeactivateOnIdle();
     }
 

@@ -56,7 +56,7 @@ internal sealed partial class ShardGrain
             if (decided.Value.Plan is { Silo.Length: > 0 } plan && plan.Silo != membership.Local)
             {
                 LogMovesOn(_shard, plan.Silo, plan.Reason);
-                this.MigrateOnIdle();
+                MoveOn();
                 return;
             }
         }
@@ -66,6 +66,12 @@ internal sealed partial class ShardGrain
         }
 
         BeginReign(decided);
+    }
+
+    private void MoveOn()
+    {
+        _wakes?.Dispose();
+        this.MigrateOnIdle();
     }
 
     private void BeginReign((TakeoverPlan Plan, StoredRecord? Stored)? decided = null)
@@ -107,7 +113,7 @@ internal sealed partial class ShardGrain
             return $"Shard {_shard} is unavailable: {plan.Reason}.";
         if (plan.Silo != membership.Local)
         {
-            this.MigrateOnIdle();
+            MoveOn();
             return $"Shard {_shard} belongs on silo {plan.Silo}: {plan.Reason}.";
         }
 

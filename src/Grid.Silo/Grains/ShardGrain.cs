@@ -34,6 +34,7 @@ namespace Grid.Silo.Grains;
 [GrainType("grid-shard"), ShardPlacement, Reentrant, KeepAlive, Immovable]
 internal sealed partial class ShardGrain(
     CopyHost host,
+    CopyClock clock,
     LocalShards shards,
     ShardRecordStore records,
     ShardPolls polls,
@@ -52,10 +53,9 @@ internal sealed partial class ShardGrain(
     GridSettings settings,
     ILogger<ShardGrain> logger) : Grain, IShardGrain, IShardReplicationGrain, IDisposable
 {
-    private static readonly TimeSpan TickPeriod = TimeSpan.FromMilliseconds(50);
-
     private TaskScheduler _turns = TaskScheduler.Default;
     private CancellationTokenRegistration _siloEnds;
+    private IDisposable? _wakes;
     private int _shard;
     private HostedCopy? _hosted;
     private ShardPrimary? _primary;
@@ -72,10 +72,10 @@ internal sealed partial class ShardGrain(
         _syncTraces = new SyncTraces(_shard);
         _turns = TaskScheduler.Current;
         _streams = this.GetStreamProvider(GridConstants.StreamProvider);
-        this.RegisterGrainTimer(OnTick, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        _wakes = clock.Wake(_turns, OnTick);
         settings.Changed += OnSettingsChanged;
 
-        // Not on a tick: none comes any more once the activation is asked to end, and it waits for calls that wait for the reign.
+        // At once, not at the next tick: the activation's end waits for calls that wait for the reign.
         _siloEnds = role.Ended.Register(() => Post(() => StepDown("the silo stops")));
         await BeginReignOrMoveOnAsync();
     }
@@ -83,6 +83,7 @@ internal sealed partial class ShardGrain(
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _wakes?.Dispose();
         settings.Changed -= OnSettingsChanged;
         _siloEnds.Dispose();
         StepDown($"the activation ends: {reason.Description}");
@@ -90,7 +91,11 @@ internal sealed partial class ShardGrain(
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _job?.Dispose();
+    public void Dispose()
+    {
+        _wakes?.Dispose();
+        _job?.Dispose();
+    }
 
     /// <inheritdoc/>
     public ValueTask<PooledBuffer> ExecuteAsync(PooledBuffer request)
@@ -148,12 +153,12 @@ internal sealed partial class ShardGrain(
     private void OnSettingsChanged(GridOptions changed) => Post(() =>
         Run(static (primary, options, now) => primary.Reconfigure(options, now), changed.ToPrimaryOptions()));
 
-    private Task OnTick(CancellationToken cancellation)
+    private void OnTick()
     {
         if (_primary is null)
         {
             BeginReignAgainWhenDue();
-            return Task.CompletedTask;
+            return;
         }
 
         // It has stepped down in a turn that did not come to its end.
@@ -161,14 +166,14 @@ internal sealed partial class ShardGrain(
         {
             _downReason ??= "a defect ended it";
             AfterTurn();
-            return Task.CompletedTask;
+            return;
         }
 
         // A silo that leaves must not judge its replicas by links that its own end cuts: it would take the shard with it.
         if (!membership.Current.Active.Contains(membership.Local))
         {
             StepDown("the silo leaves the cluster");
-            return Task.CompletedTask;
+            return;
         }
 
         if (_membershipSeen != membership.Current.Version)
@@ -185,7 +190,6 @@ internal sealed partial class ShardGrain(
                 primary.Tick(now);
             },
             greeter);
-        return Task.CompletedTask;
     }
 
     private void StepDown(string reason) => Run(static (primary, why, _) => primary.StepDown(why), reason);

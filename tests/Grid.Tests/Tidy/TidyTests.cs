@@ -62,6 +62,19 @@ public sealed partial class TidyTests
         Assert.Empty(left);
     }
 
+    /// <summary>Neither the compiler nor <c>dotnet format whitespace</c> looks at it, and all else that <c>dotnet format</c> looks at is the compiler's.</summary>
+    [Fact]
+    public void Imports_are_in_the_order_of_their_names_the_systems_first()
+    {
+        string[] found = [.. Sources().Where(file => ImportsOf(file) is var imports && !imports.SequenceEqual(imports
+            .OrderBy(name => name != "System" && !name.StartsWith("System.", StringComparison.Ordinal))
+            .ThenBy(name => name.Replace('.', '\0'), StringComparer.OrdinalIgnoreCase))).Select(Shown)];
+        Assert.Empty(found);
+
+        static string[] ImportsOf(string file) => [.. File.ReadLines(file)
+            .TakeWhile(line => !line.StartsWith("namespace ", StringComparison.Ordinal)).Select(line => Import().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
+    }
+
     [Fact]
     public void Every_log_line_has_its_fields_by_a_generated_method()
     {
@@ -121,6 +134,9 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"\.(Log(Trace|Debug|Information|Warning|Error|Critical)|Log)\((LogLevel|exception|\$?"")")]
     private static partial Regex LogCall();
+
+    [GeneratedRegex(@"^using ([\w.]+);$")]
+    private static partial Regex Import();
 
     [GeneratedRegex(@"\b_primary[?!]?\.(?!View)\w+\(")]
     private static partial Regex StepOfPrimary();

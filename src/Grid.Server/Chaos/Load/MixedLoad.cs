@@ -14,7 +14,7 @@ internal sealed class MixedLoad : IAsyncDisposable
     private readonly Task[] _callers;
 
     /// <summary>Begins.</summary>
-    public MixedLoad(IReadOnlyList<ChaosClient> clients, string keyspace, ChaosOptions options, HistoryClock clock, int seed)
+    public MixedLoad(IReadOnlyList<ChaosClient> clients, string keyspace, ChaosOptions options, RoundPlan plan, HistoryClock clock)
     {
         _clock = clock;
         int callers = clients.Count * options.Outstanding;
@@ -25,7 +25,7 @@ internal sealed class MixedLoad : IAsyncDisposable
             CallRecorder recorder = new(i, clock);
             _recorders.Add(recorder);
             MixedCaller caller = new(
-                clients[i % clients.Count].Grid.GetKeyspace(keyspace), string.Create(CultureInfo.InvariantCulture, $"{i}"), options.Keys, unchecked((seed * 7919) + i), recorder, options.Durability);
+                clients[i % clients.Count].Grid.GetKeyspace(keyspace), string.Create(CultureInfo.InvariantCulture, $"{i}"), options.Keys, unchecked((plan.Seed * 7919) + i), recorder, plan.Durability);
             _callers[i] = RunAsync(caller, period, new Random(i), _stop.Token);
         }
     }
