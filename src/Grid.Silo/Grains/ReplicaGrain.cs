@@ -62,11 +62,11 @@ internal sealed partial class ReplicaGrain(
         _turns = TaskScheduler.Current;
         _sync = new ReplicaSync(_shard, host.Silo, syncs);
         settings.Changed += OnSettingsChanged;
-        _wakes = clock.Wake(_turns, OnTick);
 
         // An activation that ended left a copy with nobody at it, whose primary would wait for the replica's time-out.
         if (host.Find(_shard) is { Primary: null, Copy.State: CopyState.Complete })
             Take(epoch: 0);
+        _wakes = clock.Wake(_turns, OnTick);
         return Task.CompletedTask;
     }
 
