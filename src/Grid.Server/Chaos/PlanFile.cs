@@ -12,6 +12,9 @@ internal static class PlanFile
     /// <summary>Rounds of a plan.</summary>
     public const int RoundsMax = 10_000;
 
+    private static readonly string WhatRoundsHave =
+        $"A round may have seed, seconds, count, faults (of {string.Join(", ", Enum.GetNames<FaultKind>())}), overlap, durability ({string.Join(" or ", Enum.GetNames<Durability>())}), mustLose.";
+
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web)
     {
         AllowTrailingCommas = true,
@@ -37,7 +40,7 @@ internal static class PlanFile
         }
         catch (JsonException wrong)
         {
-            throw new CommandException(ExitCode.Usage, $"--plan: {path} is not an array of rounds: {wrong.Message}", wrong);
+            throw new CommandException(ExitCode.Usage, $"--plan: {path} is not an array of rounds: {wrong.Message} {WhatRoundsHave}", wrong);
         }
 
         if (rounds is not { Length: > 0 and <= RoundsMax })

@@ -38,6 +38,8 @@ public sealed class PlanFileTests : IDisposable
     [InlineData("[{", "is not an array of rounds")]
     [InlineData("[{\"secs\": 3}]", "'secs'")]
     [InlineData("[{\"faults\": [\"Quake\"]}]", "$[0].faults[0]")]
+    [InlineData("[{\"faults\": [\"Quake\"]}]", "faults (of Kill, Restart, ")]
+    [InlineData("[{\"durability\": 7}]", "durability (")]
     [InlineData("[{}, {\"seconds\": 0}]", "round 1: seconds is 0; it must be more than 0 and at most 86400")]
     [InlineData("[{\"seconds\": 1e300}]", "round 0: seconds is ")]
     [InlineData("[{\"count\": -1}]", "round 0: count is -1; it must be 0, for no bound, or more")]
