@@ -16,6 +16,7 @@ public sealed class AdminPageTests
 {
     private const string Token = "correct-horse-battery";
     private const int Shards = 12;
+    private const string NothingMoves = "--Grid:Rebalance=false";
 
     /// <summary>So slow that a sync of one shard's four megabytes takes some of the page's updates.</summary>
     private const int SyncBytesPerSecond = 1 << 20;
@@ -89,7 +90,7 @@ public sealed class AdminPageTests
     {
         Assert.True(Browser.IsInstalled, "This test needs Chromium: apt-get install chromium chromium-driver");
         using TemporaryDirectory home = new();
-        await using GridProcesses cluster = await StartAsync(home, "--Grid:Rebalance=false");
+        await using GridProcesses cluster = await StartAsync(home, NothingMoves);
         ClusterStatus status = await cluster.StatusAsync();
         string silo = JsonSerializer.Serialize(new { silo = status.Silos[1].Address, draining = true });
         Assert.Equal(HttpStatusCode.Unauthorized, await PostAsync(cluster, "drain", silo, null));
@@ -170,14 +171,15 @@ public sealed class AdminPageTests
         kill.WaitForExit();
     }
 
+    /// <summary>Three silos in two zones. Where nothing evens out primaries, one of them may have got none: of 12 shards one in forty times.</summary>
     private static Task<GridProcesses> StartAsync(TemporaryDirectory home, params string[] more) => GridProcesses.StartAsync(
         home.Sub("grid"),
         2,
         [$"--Grid:ShardCount={Shards}", "--Grid:BootstrapSilos=3", "--Silo:Zone=north", $"--Admin:Token={Token}", .. more],
-        static async cluster =>
+        async cluster =>
         {
             cluster.StartSilo(null, "--Silo:Zone=south");
-            await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(silo => silo.State == "Active" && status.Shards.Any(shard => shard.Primary == silo.Address)));
+            await cluster.UntilAsync("three silos have all shards", Patience, status => status.Silos.Count == 3 && GridProcesses.IsWhole(status, copies: 2) && status.Silos.All(silo => silo.State == "Active" && (more.Contains(NothingMoves) || status.Shards.Any(shard => shard.Primary == silo.Address))));
         });
 
     private static string Page(GridProcesses cluster, int silo, string path = "") => $"http://127.0.0.1:{cluster.HttpPort(silo)}/{path}";

@@ -22,7 +22,7 @@ public sealed class ChaosRounds : IAsyncLifetime
     public const int AllKinds = 3;
 
     /// <summary>Five silos share the processors of a small machine here: so much that they still have time for what faults ask of them, on few keys, so that calls meet.</summary>
-    private static readonly string[] Load = ["--rate", "600", "--keys", "60", "--shards", "16"];
+    private static readonly string[] Load = ["--rate", "600", "--keys", "60"];
 
     private string? _obstacle;
     private CommandOutcome? _outcome;
