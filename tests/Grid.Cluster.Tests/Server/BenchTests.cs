@@ -199,8 +199,11 @@ public sealed class BenchTests
     private static async Task<JsonElement> RunToEndAsync(string[] arguments)
     {
         using TemporaryDirectory home = new();
-        await using ChildProcess bench = ChildProcess.Start(GridBinary.Path, arguments, home.Sub("bench"));
+        string temporary = home.Sub("tmp");
+        await using ChildProcess bench = ChildProcess.Start(GridBinary.Path, arguments, home.Sub("bench"), new Dictionary<string, string> { ["TMPDIR"] = temporary });
         int exitCode = await bench.ExitAsync(Patience);
-        return new CommandOutcome(exitCode, bench.Output, bench.Errors).Expect(0).Json;
+        CommandOutcome outcome = new CommandOutcome(exitCode, bench.Output, bench.Errors).Expect(0);
+        Assert.Empty(Directory.EnumerateDirectories(temporary, "grid-chaos-*"));
+        return outcome.Json;
     }
 }

@@ -38,6 +38,8 @@ internal static class MeasureVerb
                     Terminal.WriteJson(all);
                 else
                     Show(all);
+                if (folder is null)
+                    Directory.Delete(options.Folder, recursive: true);
                 return ExitCode.Done;
             }, cancellation);
         });
