@@ -53,9 +53,10 @@ internal sealed partial class CopyClock : IDisposable
     {
         lock (_gate)
         {
-            Waker[] before = _wakers, after = change(before, waker);
-            Volatile.Write(ref _wakers, after);
-            if (PeriodFor(before.Length) is var old && PeriodFor(after.Length) is var period && old != period)
+            TimeSpan before = PeriodFor(_wakers.Length);
+            Volatile.Write(ref _wakers, change(_wakers, waker));
+            TimeSpan period = PeriodFor(_wakers.Length);
+            if (period != before)
                 _timer.Change(period, period);
         }
     }

@@ -32,10 +32,6 @@ public sealed class ChaosRounds : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _obstacle = await ChaosNetwork.FindObstacleAsync();
-        if (_obstacle is not null)
-            return;
-        Assert.True(RedisServer.IsInstalled, "This test needs redis-server: apt-get install redis-server lz4");
         int seconds = Setting("GRID_CHAOS_SECONDS", 60), many = Setting("GRID_CHAOS_ROUNDS", 1), seed = Setting("GRID_CHAOS_SEED", 1 + Environment.ProcessId);
         object[] plan =
         [
@@ -45,6 +41,10 @@ public sealed class ChaosRounds : IAsyncLifetime
             .. Enumerable.Range(0, many).Select(i => new { seconds, seed = seed + i }),
         ];
         Count = plan.Length;
+        _obstacle = await ChaosNetwork.FindObstacleAsync();
+        if (_obstacle is not null)
+            return;
+        Assert.True(RedisServer.IsInstalled, "This test needs redis-server: apt-get install redis-server lz4");
         await RunAsync(plan, limit: TimeSpan.FromMinutes(5) + (many * TimeSpan.FromSeconds(seconds + 120)));
     }
 
